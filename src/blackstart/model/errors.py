@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every expected error, sorted by what the reader should do next.
+
+BlackstartError
+├── PlanRejected        3   correct the plan file, then run the command again
+├── Refused             4   the request is not allowed now; the hint says what is
+│   ├── IllegalMove     4   a state cannot follow another (the table in `states` says which can)
+│   └── NotAuthorised   4   another person or role has to do this
+├── Stopped             5   the recovery stopped and waits for a person
+├── WorldFailed         6   something outside did not do its part; repair it, then resume
+│   └── JournalFailed   7   the record cannot be read or written: nothing was done
+└── Unready             8   this machine lacks something; the hint names it
+
+The number is the exit code of the command line. It is frozen: scripts depend on it.
+0 is success, 1 is a bug (a traceback is shown), 2 is a wrong command line, 130 is Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BlackstartError(Exception):
+    """Root of all expected errors: what happened, and what to do (`hint`)."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, hint: str) -> None:
+        """Keep the sentence that says what happened and the one that says what to do."""
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return both sentences, the remedy on a line of its own."""
+        return f"{self.what}\n  → {self.hint}"
+
+
+class PlanRejected(BlackstartError):
+    """The plan file has problems; `problems` holds all of them, one line each."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, hint: str, problems: tuple[str, ...] = ()) -> None:
+        """Keep every problem, so that one reading of the file is enough."""
+        super().__init__(what, hint)
+        self.problems = problems
+
+
+class Refused(BlackstartError):
+    """The request is understood and not allowed now."""
+
+    exit_code = 4
+
+
+class IllegalMove(Refused):
+    """A state was asked to follow another that it cannot follow."""
+
+
+class NotAuthorised(Refused):
+    """The person does not hold the role that this needs."""
+
+
+class Stopped(BlackstartError):
+    """The recovery stopped before its end and waits for a person."""
+
+    exit_code = 5
+
+
+class WorldFailed(BlackstartError):
+    """Something outside Blackstart did not do its part."""
+
+    exit_code = 6
+
+
+class JournalFailed(WorldFailed):
+    """The record cannot be read or written; whatever was to be recorded was not done."""
+
+    exit_code = 7
+
+
+class Unready(BlackstartError):
+    """This machine, or this installation, lacks something that the command needs."""
+
+    exit_code = 8

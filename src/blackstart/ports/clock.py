@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Time, as the core sees it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall time for the record and monotonic time for durations."""
+
+    def now(self) -> datetime:
+        """Return the present moment, in UTC, to the millisecond."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Return seconds on a clock that never jumps."""
+        ...
