@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a sandbox is made of, fetched and built once per machine into the user's cache folder.
+
+Each part is built beside its final place and renamed when whole, so a part that exists is complete.
+A lock keeps two commands from building the same part.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from blackstart.sandbox.debian import packages_key, unpack_packages
+from blackstart.sandbox.layout import FLOWFUSE_VERSION, STACK_VERSION, SandboxError
+from blackstart.sandbox.npm_tree import install_tree, pack_tree, tree_key
+from blackstart.world.files import locked
+
+Tell = Callable[[str], None]
+
+# What must be on this machine: command, and the Debian package that brings it.
+HOST_PROGRAMS = (
+    *(("unshare", "util-linux"), ("nsenter", "util-linux"), ("setpriv", "util-linux")),
+    *(("mount", "mount"), ("bash", "bash"), ("ip", "iproute2"), ("tar", "tar")),
+    *(("apt-get", "apt"), ("dpkg-deb", "dpkg"), ("node", "nodejs"), ("npm", "npm")),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """The parts, all complete: folders to show in sites, artefacts to recover from."""
+
+    usr: Path
+    app: Path
+    stack: Path
+    app_artefact: Path
+    stack_artefact: Path
+
+
+def missing_programs() -> tuple[tuple[str, str], ...]:
+    """Return (command, Debian package) of each program that this machine lacks."""
+    folders = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+    return tuple(pair for pair in HOST_PROGRAMS if shutil.which(pair[0], path=folders) is None)
+
+
+def require_host() -> None:
+    """Raise SandboxError, naming everything at once, when this machine cannot hold a sandbox."""
+    if os.geteuid() != 0:
+        raise SandboxError(
+            "the sandbox needs root: it makes network, process and mount namespaces with four "
+            "different users inside",
+            "run the command with sudo, or in a virtual machine or container where you are root",
+        )
+    lacking = missing_programs()
+    if lacking:
+        packages = " ".join(sorted({package for _, package in lacking}))
+        raise SandboxError(
+            f"missing programs: {', '.join(command for command, _ in lacking)}",
+            f"apt-get install --no-install-recommends {packages}",
+        )
+
+
+def prepare(cache: Path, tell: Tell) -> Prepared:
+    """Return the parts, building those that are missing (`tell` is called from several threads).
+
+    First time: minutes, mostly downloads. Later: nothing is done. Raises SandboxError.
+    """
+    require_host()
+    parts = cache / "parts"
+    parts.mkdir(mode=0o711, parents=True, exist_ok=True)
+    parts.chmod(0o711)
+    wanted = _wanted(parts)
+    if _is_complete(wanted):
+        return wanted
+    with locked(parts / ".lock", wait=False) as is_ours:
+        if is_ours:
+            _build(wanted, parts, tell)
+            return wanted
+    tell("waiting for another command that prepares the same parts")
+    with locked(parts / ".lock"):
+        _build(wanted, parts, tell)
+    return wanted
+
+
+def _wanted(parts: Path) -> Prepared:
+    app, stack = tree_key("app"), tree_key("stack")
+    artefacts = parts / f"artefacts-{app}-{stack}"
+    return Prepared(
+        usr=parts / f"usr-{packages_key()}",
+        app=parts / f"app-{app}",
+        stack=parts / f"stack-{stack}",
+        app_artefact=artefacts / f"flowfuse-{FLOWFUSE_VERSION}.tar.zst",
+        stack_artefact=artefacts / f"stack-{STACK_VERSION}.tar.zst",
+    )
+
+
+def _is_complete(wanted: Prepared) -> bool:
+    folders = (wanted.usr, wanted.app, wanted.stack, wanted.app_artefact.parent)
+    return all(folder.is_dir() for folder in folders)
+
+
+def _build(wanted: Prepared, parts: Path, tell: Tell) -> None:
+    work = parts / ".work"  # of a command that died, or of nobody: we hold the lock
+    if work.exists():
+        shutil.rmtree(work)
+    work.mkdir()
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        usr = pool.submit(_once, wanted.usr, work, lambda path: unpack_packages(path, tell))
+        trees = [
+            pool.submit(_once, wanted.app, work, lambda path: install_tree("app", path, tell)),
+            pool.submit(_once, wanted.stack, work, lambda path: install_tree("stack", path, tell)),
+        ]
+        _wait_for(usr, *trees)
+    _once(wanted.app_artefact.parent, work, lambda folder: _pack(wanted, folder, tell))
+    shutil.rmtree(work)
+
+
+def _once(final: Path, work: Path, build: Callable[[Path], None]) -> None:
+    """Build a part under another name and rename it when it is whole."""
+    if final.is_dir():
+        return
+    draft = work / final.name
+    build(draft)
+    draft.rename(final)
+
+
+def _wait_for(*parts: Future[None]) -> None:
+    for part in parts:
+        part.result()
+
+
+def _pack(wanted: Prepared, folder: Path, tell: Tell) -> None:
+    folder.mkdir()
+    zstd = wanted.usr / "bin" / "zstd"
+    pack_tree(wanted.app, folder / wanted.app_artefact.name, zstd, tell)
+    pack_tree(wanted.stack, folder / wanted.stack_artefact.name, zstd, tell)
