@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sends what is queued, exactly as sure as each channel allows, and settles notices.
+
+A delivery is `sending` before the first byte leaves. One that is found `sending` (its sender
+died) is looked up where the channel can be asked; where it cannot, it is counted uncertain and
+not sent again, because twice is worse than once with a question mark.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from blackstart.engine.installation import Installation, build
+from blackstart.engine.telling import Notice
+from blackstart.model import events as ev
+from blackstart.model.codec import to_bytes
+from blackstart.model.errors import BlackstartError
+from blackstart.model.incident import Incident
+from blackstart.model.notices import EVERYONE, compose
+from blackstart.model.states import DeliveryState
+from blackstart.ports.channel import (
+    Accepted,
+    Channel,
+    Delivery,
+    Message,
+    Missing,
+    Rejected,
+    Uncertain,
+)
+from blackstart.ports.journal import Entry, Journal, Parcel, QueuedDelivery
+
+ATTEMPTS = 8
+_PAUSE_MOST_S = 60.0
+_ENDED = (DeliveryState.ACCEPTED, DeliveryState.REFUSED, DeliveryState.UNCERTAIN)
+
+
+def queue_notice(house: Installation, journal: Journal, incident: Incident, notice: Notice) -> None:
+    """Put the notice and one delivery per recipient into the journal, in one transaction."""
+    text = compose(notice.kind, house.plan, incident, notice.about)
+    message = Message(
+        subject=text.subject, body=text.body, kind=notice.kind, incident=incident.id, tone=text.tone
+    )
+    recipients = recipients_of(house, journal, incident.id, notice.audience)
+    queued = ev.NoticeQueued(
+        notice=notice.name,
+        kind=notice.kind,
+        channel=notice.channel,
+        audience=notice.audience,
+        recipients=len(recipients),
+        subject=text.subject,
+        body=house.evidence.keep("notice.txt", text.body.encode()),
+        run=notice.run,
+        step=notice.step,
+        reason="" if recipients else f"nobody is known in '{notice.audience}'",
+    )
+    parcels = tuple(
+        Parcel(notice=notice.name, channel=notice.channel, person=person, message=message)
+        for person in recipients
+    )
+    entries = [Entry(event=queued, parcels=parcels)]
+    if not recipients:
+        entries.append(Entry(event=_settled(notice.name, (), "", queued.reason)))
+    journal.append(incident.id, house.holder, entries, expect_seq=incident.seq)
+
+
+def recipients_of(
+    house: Installation, journal: Journal, incident: str, audience: str
+) -> tuple[str, ...]:
+    """Return the person ids of an audience; "" stands for a channel's own place."""
+    plan = house.plan
+    kind, _, name = audience.partition(":")
+    if audience == EVERYONE:
+        return ("",)
+    if kind == "person":
+        return (name,)
+    if kind == "role":
+        return plan.roles[name].holders[:1] if name in plan.roles else ()
+    if kind == "team":
+        return plan.teams[name].members if name in plan.teams else ()
+    if audience == "teams":
+        return tuple(dict.fromkeys(p for team in plan.teams.values() for p in team.members))
+    if audience == "staff":
+        return tuple(plan.people)
+    return journal.audience(f"{incident}:{audience}")
+
+
+def deliver(house: Installation, journal: Journal, delivery: QueuedDelivery) -> None:
+    """Carry one delivery one move further. Raises JournalFailed; everything else is a state."""
+    try:
+        channel = _channel(house, delivery.channel)
+        address = _address(house, journal, channel, delivery.person)
+    except BlackstartError as error:
+        journal.move_delivery(delivery.key, DeliveryState.SENDING)
+        journal.move_delivery(delivery.key, DeliveryState.REFUSED, reason=house.redact(error.what))
+        return
+    if address is None:
+        reason = f"there is no {channel.address_kind} address for {delivery.person}"
+        journal.move_delivery(delivery.key, DeliveryState.REFUSED, reason=reason)
+        return
+    if delivery.state == DeliveryState.SENDING:
+        result: Delivery = Uncertain(reason="the sender died while it was sending")
+    else:
+        journal.move_delivery(delivery.key, DeliveryState.SENDING)
+        result = _send(house, channel, delivery, address)
+    if isinstance(result, Uncertain) and channel.can_look_up:
+        result = _look_up(house, channel, delivery, address)
+    _note(house, journal, delivery, result)
+
+
+def _channel(house: Installation, name: str) -> Channel:
+    spec = house.plan.channels[name]
+    channel = build(house.verbs, spec.use, spec.params)
+    assert isinstance(channel, Channel)
+    return channel
+
+
+def _address(house: Installation, journal: Journal, channel: Channel, person: str) -> str | None:
+    if not channel.address_kind:
+        return ""
+    known = house.plan.people.get(person)
+    if known:
+        return known.addresses.get(channel.address_kind)
+    return journal.address_of(person, channel.address_kind)
+
+
+def _send(
+    house: Installation, channel: Channel, delivery: QueuedDelivery, address: str
+) -> Delivery:
+    try:
+        return channel.send(delivery.message, delivery.key, address, house.secrets.reveal)
+    except BlackstartError as error:
+        return Rejected(reason=error.what, again=True)
+    except Exception as error:  # noqa: BLE001  a channel's bug must not silence the other channels
+        return Uncertain(reason=f"{delivery.channel} broke: {type(error).__name__}: {error}")
+
+
+def _look_up(
+    house: Installation, channel: Channel, delivery: QueuedDelivery, address: str
+) -> Delivery:
+    try:
+        found = channel.lookup(delivery.key, address, house.secrets.reveal)
+    except Exception as error:  # noqa: BLE001  as above
+        return Uncertain(reason=f"{delivery.channel} broke: {type(error).__name__}: {error}")
+    if isinstance(found, Missing):
+        return Rejected(reason="it was sent and did not arrive", again=True, after_s=0.0)
+    return found
+
+
+def _note(
+    house: Installation, journal: Journal, delivery: QueuedDelivery, result: Delivery
+) -> None:
+    match result:
+        case Accepted(receipt=receipt):
+            journal.move_delivery(delivery.key, DeliveryState.ACCEPTED, receipt=receipt)
+        case Uncertain(reason=reason):
+            journal.move_delivery(
+                delivery.key, DeliveryState.UNCERTAIN, reason=house.redact(reason)
+            )
+        case Rejected(reason=reason, again=True, after_s=after_s) if delivery.attempts < ATTEMPTS:
+            pause_s = min(_PAUSE_MOST_S, max(after_s, 2.0**delivery.attempts / 2))
+            journal.move_delivery(
+                delivery.key,
+                DeliveryState.QUEUED,
+                due_at=house.clock.now() + timedelta(seconds=pause_s),
+                reason=house.redact(reason),
+            )
+        case Rejected(reason=reason):
+            journal.move_delivery(delivery.key, DeliveryState.REFUSED, reason=house.redact(reason))
+
+
+def settle(house: Installation, journal: Journal, incident: Incident) -> bool:
+    """Record every notice whose deliveries have all ended; say whether there was one."""
+    entries = []
+    for name, notice in incident.notices.items():
+        if notice.settled is None:
+            rows = journal.deliveries(incident.id, name)
+            if rows and all(row.state in _ENDED for row in rows):
+                receipts = to_bytes([(row.key, row.state, row.receipt, row.reason) for row in rows])
+                receipt = house.evidence.keep("receipts.json", receipts)
+                reasons = sorted(
+                    {row.reason for row in rows if row.state != DeliveryState.ACCEPTED}
+                )
+                entries.append(Entry(event=_settled(name, rows, receipt, "; ".join(reasons))))
+    if entries:
+        journal.append(incident.id, house.holder, entries, expect_seq=incident.seq)
+    return bool(entries)
+
+
+def _settled(
+    name: str, rows: tuple[QueuedDelivery, ...], receipt: str, reason: str
+) -> ev.NoticeSettled:
+    def count(state: DeliveryState) -> int:
+        return sum(row.state == state for row in rows)
+
+    return ev.NoticeSettled(
+        notice=name,
+        accepted=count(DeliveryState.ACCEPTED),
+        refused=count(DeliveryState.REFUSED),
+        uncertain=count(DeliveryState.UNCERTAIN),
+        receipt=receipt,
+        reason=reason,
+    )

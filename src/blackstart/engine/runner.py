@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drives one incident under a claim: decide, record, act, record, until nothing is left to do.
+
+There is one door: a fresh incident and one whose driver died are driven by the same `drive`.
+Whatever was under way is seen as in doubt by the first decision and looked at before anything
+is done. Only facts carry over; this module keeps nothing but what its own threads hold.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from blackstart.engine.acting import carry_out, job_of, started
+from blackstart.engine.decide import Act, Draft, Record, WakeAt, decide
+from blackstart.engine.installation import Installation
+from blackstart.engine.outbox import deliver, queue_notice, settle
+from blackstart.engine.telling import Notice
+from blackstart.model import events as ev
+from blackstart.model.errors import JournalFailed, Refused
+from blackstart.model.incident import Incident, advance
+from blackstart.model.states import DeliveryState, IncidentState
+from blackstart.ports.journal import Entry, Journal
+
+CLAIM_S = 15.0
+TICK_S = 0.04
+_ACTIONS_AT_ONCE = 8
+_SENDERS = 4
+
+
+@dataclass(slots=True, kw_only=True)
+class _Drive:
+    """What one driver holds while it drives; all of it can be lost."""
+
+    house: Installation
+    journal: Journal
+    id: str
+    stop: threading.Event
+    halt: threading.Event = field(default_factory=threading.Event)
+    woken: threading.Event = field(default_factory=threading.Event)
+    incident: Incident | None = None
+    actions: dict[tuple[str, str, str], Future[None]] = field(default_factory=dict)
+    sendings: dict[str, Future[None]] = field(default_factory=dict)
+    version: int = -1
+    wake_at: datetime | None = None
+    claimed_until_s: float = 0.0
+    may_settle: bool = True
+    has_taken_up: bool = False
+
+
+def drive(
+    house: Installation,
+    incident: str,
+    stop: threading.Event,
+    is_enough: Callable[[Incident], bool] = lambda _: False,
+) -> Incident:
+    """Drive the incident until it is closed, `is_enough` says so, or `stop` is set.
+
+    Returns the incident as the facts tell it then. Raises Refused when another process holds the
+    claim (or took it over), JournalFailed when the record cannot be written: nothing more is done.
+    """
+    token = house.journal.claim(incident, house.holder, CLAIM_S)
+    if token is None:
+        raise Refused(
+            f"Another process drives {incident}.", "Wait for it, or stop it: its claim then ends."
+        )
+    state = _Drive(
+        house=house, journal=house.journal.with_fence(incident, token), id=incident, stop=stop
+    )
+    with (
+        ThreadPoolExecutor(_ACTIONS_AT_ONCE, thread_name_prefix="action") as workers,
+        ThreadPoolExecutor(_SENDERS, thread_name_prefix="sender") as senders,
+    ):
+        try:
+            return _turn(state, workers, senders, is_enough)
+        finally:
+            state.halt.set()
+            house.journal.release(incident, house.holder)
+
+
+def _turn(
+    state: _Drive,
+    workers: ThreadPoolExecutor,
+    senders: ThreadPoolExecutor,
+    is_enough: Callable[[Incident], bool],
+) -> Incident:
+    while True:
+        _renew(state)
+        has_ended = _collect(state)  # first, so that the ends of what is let go are read below
+        has_news = _read(state)
+        incident = state.incident
+        if incident is None:
+            raise Refused(f"There is no incident '{state.id}'.", "`blackstart status` lists them.")
+        _settle(state, incident)
+        if not state.sendings and (incident.state is IncidentState.CLOSED or is_enough(incident)):
+            return incident
+        if state.stop.is_set():
+            return incident
+        is_time = has_news or has_ended or _is_due(state)
+        if is_time and _carry_out(state, incident, workers):
+            continue
+        _send(state, incident, senders)
+        state.woken.wait(TICK_S)
+        state.woken.clear()
+
+
+def _renew(state: _Drive) -> None:
+    now_s = state.house.clock.monotonic_s()
+    if now_s < state.claimed_until_s - CLAIM_S / 2:
+        return
+    if state.house.journal.claim(state.id, state.house.holder, CLAIM_S) is None:
+        raise Refused(
+            f"Another process took over {state.id}.", "Nothing to do here: it drives from now on."
+        )
+    state.claimed_until_s = now_s + CLAIM_S
+
+
+def _read(state: _Drive) -> bool:
+    version = state.journal.version()
+    if version == state.version:
+        return False
+    seq = state.incident.seq if state.incident else 0
+    facts = state.journal.read(state.id, seq)
+    for fact in facts:
+        state.incident = advance(state.incident, fact)
+    state.version = version
+    if state.incident and state.incident.state is IncidentState.STOOD_DOWN:
+        state.halt.set()
+    return bool(facts)
+
+
+def _collect(state: _Drive) -> bool:
+    """Forget what has ended; raise what went wrong in it (only a journal that failed can)."""
+    ended = [key for key, future in state.actions.items() if future.done()]
+    for key in ended:
+        state.actions.pop(key).result()
+    sent = [key for key, future in state.sendings.items() if future.done()]
+    for name in sent:
+        state.sendings.pop(name).result()
+    state.may_settle = state.may_settle or bool(sent)
+    return bool(ended)
+
+
+def _settle(state: _Drive, incident: Incident) -> None:
+    if state.may_settle:
+        state.may_settle = not _try(lambda i: settle(state.house, state.journal, i), incident)
+
+
+def _is_due(state: _Drive) -> bool:
+    return state.wake_at is not None and state.house.clock.now() >= state.wake_at
+
+
+def _try(append: Callable[[Incident], object], incident: Incident) -> bool:
+    """Append on the state we know; False when facts came in between and it must be decided anew."""
+    try:
+        append(incident)
+    except JournalFailed:
+        raise
+    except Refused:
+        return False
+    return True
+
+
+def _carry_out(state: _Drive, incident: Incident, workers: ThreadPoolExecutor) -> bool:
+    """Carry out what is decided; say whether facts were added, so that it is decided again."""
+    house, journal = state.house, state.journal
+    decisions = decide(house.plan, house.runbooks, incident, house.clock.now())
+    state.wake_at = min((d.at for d in decisions if isinstance(d, WakeAt)), default=None)
+    records = [Entry(event=d.event) for d in decisions if isinstance(d, Record)]
+    if records:
+        _try(lambda i: journal.append(i.id, house.holder, records, expect_seq=i.seq), incident)
+        return True
+    for decision in decisions:
+        match decision:
+            case Act():
+                if _start(state, incident, decision, workers):
+                    return True
+            case Notice():
+                _try(lambda i, n=decision: queue_notice(house, journal, i, n), incident)  # type: ignore[misc]
+                return True
+            case Draft():
+                _try(lambda i: _draft(state, i), incident)
+                return True
+            case _:
+                continue
+    return False
+
+
+def _start(state: _Drive, incident: Incident, act: Act, workers: ThreadPoolExecutor) -> bool:
+    """Begin an action that is not in our hands; say whether a fact was added."""
+    name = (act.run, act.step, act.action)
+    if name in state.actions:
+        return False
+    house = state.house
+    run = incident.runs[act.run]
+    runbook = house.runbooks[run.started.system]
+    spec = next(s for s in runbook.step(act.step).do if s.name == act.action)
+    target = house.plan.systems[run.started.system].targets[run.started.target]
+    job = job_of(incident.id, run, target, act.step, spec, act.attempt)
+    if not act.is_in_doubt:
+        entry = Entry(event=started(job))
+        if not _try(
+            lambda i: state.journal.append(i.id, house.holder, [entry], expect_seq=i.seq), incident
+        ):
+            return True
+    future = workers.submit(
+        carry_out, house, state.journal, job, state.halt, is_in_doubt=act.is_in_doubt
+    )
+    state.actions[name] = future
+    future.add_done_callback(lambda _: state.woken.set())
+    return not act.is_in_doubt
+
+
+def _draft(state: _Drive, incident: Incident) -> None:
+    document = state.house.draft(incident, state.journal.read(incident.id))
+    digest = state.house.evidence.keep("postmortem.md", document)
+    drafted = Entry(event=ev.PostmortemDrafted(document=digest))
+    state.journal.append(incident.id, state.house.holder, [drafted], expect_seq=incident.seq)
+
+
+def _send(state: _Drive, incident: Incident, senders: ThreadPoolExecutor) -> None:
+    """Send what is due; first of all, take up what a driver before us had begun to send.
+
+    The claim is ours, so whatever is `sending` and not in our hands has lost its sender.
+    """
+    due = state.journal.due_deliveries(state.house.clock.now(), 50)
+    if not state.has_taken_up:
+        state.has_taken_up = True
+        left = state.journal.deliveries(incident.id)
+        due = (*due, *(one for one in left if one.state == DeliveryState.SENDING))
+    for delivery in due:
+        if delivery.incident == incident.id and delivery.key not in state.sendings:
+            future = senders.submit(deliver, state.house, state.journal, delivery)
+            state.sendings[delivery.key] = future
+            future.add_done_callback(lambda _: state.woken.set())
