@@ -7,7 +7,9 @@ check is proven both ways, by breaking one link of its chain.
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -228,6 +230,31 @@ def test_a_fresh_alert_reaches_the_receiver_or_the_broken_link_is_named(world: W
     assert "no receiver got it" in said
     metrics.route_alerts_to(world.layout, metrics.KEEPER)
     reload_alertmanager(world)
+    assert_nothing_is_left(world)
+
+
+LIGHTER = """
+import sys, threading
+from blackstart.providers.beacon import lit
+from blackstart.providers.places import look_into
+from tests.provider_stage import Stage
+place, site, address, targets = sys.argv[1:]
+with lit(look_into(place, site, Stage().context()), address=address, port=9464, targets=targets):
+    threading.Event().wait()
+"""
+
+
+def test_a_canary_dies_with_its_runner_and_the_next_one_cleans_up(world: World) -> None:
+    root, places = Path(__file__).parents[2], (str(world.layout.sites), RECOVERY, THERE)
+    argv = [sys.executable, "-c", LIGHTER, *places, world.targets]
+    with subprocess.Popen(argv, cwd=root) as lighter:
+        left = Path(world.targets) / f"canary-{RECOVERY}-9464.json"
+        assert wait_until(left.exists, timeout_s=20)
+        lighter.send_signal(signal.SIGKILL)
+        lighter.wait(timeout=10)
+    assert left.exists()
+    close_firewall(world, "3000", "9464-9465")
+    done_of(world.here(lambda: metric_canary(world).check(world.stage.context())))
     assert_nothing_is_left(world)
 
 

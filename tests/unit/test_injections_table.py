@@ -12,11 +12,11 @@ from blackstart.sandbox.injections import INJECTIONS, injection_named
 def test_the_first_five_are_there_and_each_says_where_to_stop() -> None:
     stops = {name: injection.expected_stop for name, injection in INJECTIONS.items()}
     assert stops == {
-        "wrong-credential-secret": "restore_data",
-        "stale-path": "restore_data",
-        "open-listener": "secure_environment",
-        "alert-route-missing": "verify_observability",
-        "dns-update-refused": "update_dns",
+        "wrong-credential-secret": "restore_data.credentials",
+        "stale-path": "restore_data.relocated",
+        "open-listener": "secure_environment.listeners",
+        "alert-route-missing": "verify_observability.alert",
+        "dns-update-refused": "update_dns.record",
     }
     assert all(injection.what for injection in INJECTIONS.values())
 

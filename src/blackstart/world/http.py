@@ -11,10 +11,9 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -110,17 +109,14 @@ def read_certificate(
 
 
 def _inside(init_pid: int, exchange: Callable[[], Response]) -> Response:
-    outcome: Future[Response] = Future()
+    """Make the exchange from a thread of its own, for it can never leave the site's network."""
 
-    def work() -> None:
-        try:
-            enter_network(init_pid)
-            outcome.set_result(exchange())
-        except BaseException as failure:  # noqa: BLE001 - raised again in the caller's thread
-            outcome.set_exception(failure)
+    def work() -> Response:
+        enter_network(init_pid)
+        return exchange()
 
-    threading.Thread(target=work, name=f"fetch-in-{init_pid}", daemon=True).start()
-    return outcome.result()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fetch") as pool:
+        return pool.submit(work).result()
 
 
 def _exchange(
@@ -153,17 +149,16 @@ def _connection(
         raise ValueError("only http:// and https:// addresses can be asked")
     host, secured = parts.hostname, parts.scheme == "https"
     port = parts.port or (443 if secured else 80)
+    trust = trust_only(ca) if secured else None
     connection = (
-        http.client.HTTPSConnection(host, port, timeout=timeout_s, context=trust_only(ca))
-        if secured
-        else http.client.HTTPConnection(host, port, timeout=timeout_s)
+        http.client.HTTPConnection(host, port, timeout=timeout_s)
+        if trust is None
+        else http.client.HTTPSConnection(host, port, timeout=timeout_s, context=trust)
     )
     plain = socket.create_connection((connect_to or host, port), timeout=timeout_s)
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sock = (
-            trust_only(ca).wrap_socket(plain, server_hostname=host) if secured else plain
-        )
+        connection.sock = trust.wrap_socket(plain, server_hostname=host) if trust else plain
     except BaseException:
         plain.close()
         raise

@@ -9,10 +9,10 @@ taken for it; signals go through a pidfd.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import queue
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -28,8 +28,7 @@ from typing import IO, ClassVar
 from blackstart.model.errors import WorldFailed
 from blackstart.world.process_output import Ending, Output, follow
 
-_PR_SET_PDEATHSIG = 1
-_prctl = ctypes.CDLL(None, use_errno=True).prctl
+_SETPRIV = shutil.which("setpriv") or "/usr/bin/setpriv"
 
 
 class ProcessError(WorldFailed):
@@ -235,14 +234,14 @@ def _popen(
     cwd: Path | None,
     dies_with_us: bool,
 ) -> subprocess.Popen[bytes]:
-    parent = os.getpid()
-
-    def bind_to_parent() -> None:
-        _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != parent:  # it died before the line above: nobody will signal us
-            os._exit(127)
-
+    # No Python may run between fork and exec: another thread could hold a lock for ever there.
+    # Therefore setpriv asks for the parent-death signal, and is gone with the exec that follows.
     try:
+        if dies_with_us:
+            found = shutil.which(argv[0], path=(env or os.environ).get("PATH")) if argv else None
+            if found is None:
+                raise FileNotFoundError(f"there is no program '{argv[0] if argv else ''}'")
+            argv = (_SETPRIV, "--pdeathsig", "KILL", "--", found, *argv[1:])
         return subprocess.Popen(
             argv,
             stdin=stdin,
@@ -251,7 +250,6 @@ def _popen(
             env=None if env is None else dict(env),
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=bind_to_parent if dies_with_us else None,  # noqa: PLW1509 - two system calls only
         )
     except (OSError, ValueError, subprocess.SubprocessError) as refusal:
         raise ProcessNotStarted(argv, str(refusal)) from refusal

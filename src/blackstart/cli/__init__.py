@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: talks to people, holds no rule of the domain.
+
+Each command lives in a module of its own that is imported when it is called, so that `--help`
+answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+
+import click
+
+from blackstart import __version__
+from blackstart.model.errors import BlackstartError, PlanRejected
+
+# command → (module below blackstart.cli, line for the list)
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "check": ("plan", "Check a plan file and show every problem at once."),
+    "show": ("plan", "Show the procedure that a plan compiles to."),
+    "schema": ("plan", "Print the JSON Schema of the plan file."),
+    "verbs": ("plan", "List what providers offer, with parameters and outputs."),
+    "report": ("incident", "Open an incident."),
+    "status": ("incident", "Show incidents, open questions and progress."),
+    "answer": ("incident", "Answer an open question of an incident."),
+    "timeline": ("incident", "Show what happened, in order."),
+    "journal": ("incident", "Verify the record."),
+    "agent": ("driving", "Drive incidents: act, ask, tell, keep time."),
+    "watch": ("driving", "Watch a system from here and open an incident when it is down."),
+    "probe": ("driving", "Ask one check from here (the question comes on standard input)."),
+    "backups": ("backups", "Prove restore points by restoring them."),
+    "drill": ("drill", "Lose a real FlowFuse on this machine and bring it back."),
+    "sandbox": ("drill", "Remove what drills left on this machine."),
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of the work."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of the command and return it."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"blackstart.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="blackstart")
+def group() -> None:
+    """Bring production back: one plan, one clock, one record.
+
+    Exit codes: 0 done, 2 wrong command line, 3 plan rejected, 4 refused, 5 stopped and waiting
+    for a person, 6 the world failed, 7 the journal failed, 8 this machine lacks something.
+    """
+
+
+def main() -> None:
+    """Run the command line; expected errors end in two sentences and their exit code."""
+    try:
+        group.main(standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except PlanRejected as error:
+        for problem in error.problems:
+            click.echo(problem, err=True)
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(error.exit_code)
+    except BlackstartError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(error.exit_code)

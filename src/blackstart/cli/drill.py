@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`blackstart drill`: loses a real FlowFuse on this machine and brings it back."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from blackstart.bootstrap import open_home
+from blackstart.cli.driving import stop_on_signals
+from blackstart.cli.follow import Followed, answer_after, ask_at_terminal, follow
+from blackstart.cli.outcome import (
+    faults_of_telling,
+    injection_of,
+    make_record,
+    write_reports,
+)
+from blackstart.cli.showing import make_console, make_view, prompt_at_terminal, show_end
+from blackstart.cli.stage import (
+    Stage,
+    end_blackstart,
+    is_agent_alive,
+    peak_memory_bytes,
+    set_stage,
+)
+from blackstart.model.errors import Stopped, WorldFailed
+from blackstart.model.incident import Incident
+from blackstart.reports.record import DrillRecord
+from blackstart.sandbox.disaster import destroy_database, destroy_production
+from blackstart.sandbox.doorway import open_doorway
+from blackstart.sandbox.injections import INJECTIONS, Injection, injection_named
+from blackstart.sandbox.layout import RECOVERY, cache_folder, new_run
+from blackstart.sandbox.loss import Loss, count_lost
+from blackstart.sandbox.packages import prepare, require_host
+from blackstart.sandbox.seed import make_seed
+from blackstart.sandbox.sweep import remove_run, sweep
+from blackstart.sandbox.writer import read_written, stop_writer
+from blackstart.world.sites import load_site
+
+LIMIT_S = 600.0
+DISASTERS = {"production": destroy_production, "database": destroy_database}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the person wants of this drill."""
+
+    disaster: str
+    injection: Injection | None
+    decide: str
+    delay_s: float
+    soak_s: float
+    keep: bool
+    expects_stop: bool
+    reports: Path
+
+
+@click.command()
+@click.option("--disaster", type=click.Choice(list(DISASTERS)), default="production")
+@click.option("--inject", metavar="NAME", help="Put a defect in; 'list' shows what there is.")
+@click.option(
+    "--decide",
+    type=click.Choice(["auto", "ask"]),
+    default="auto",
+    help="auto: answers itself after a delay (in this sandbox only). ask: you are the CTO.",
+)
+@click.option("--delay", "delay_s", type=float, default=1.0, help="Seconds before auto answers.")
+@click.option("--soak", "soak_s", type=float, default=8.0, help="Seconds of life before the loss.")
+@click.option("--keep", is_flag=True, help="Leave the recovered platform running.")
+@click.option("--expect-stop", "expects_stop", is_flag=True, help="0 if stopped as --inject says.")
+@click.option(
+    "--reports",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("drill-reports"),
+    show_default=True,
+)
+def drill(inject: str | None, **options: object) -> None:
+    """Stand up a real FlowFuse, destroy it, recover it, and report.
+
+    Exit code 0 only if every step was verified; 5 when the recovery stopped.
+    """
+    if inject == "list":
+        for one in INJECTIONS.values():
+            click.echo(f"{one.name:26} stops at {one.expected_stop}\n{'':26} {one.what}")
+        return
+    injection = injection_named(inject) if inject else None
+    choices = Choices(injection=injection, **options)  # type: ignore[arg-type]
+    if choices.expects_stop and injection is None:
+        raise click.UsageError("--expect-stop goes with --inject")
+    _run(choices)
+
+
+def _run(choices: Choices) -> None:
+    require_host()
+    stop = stop_on_signals()
+    cache = cache_folder()
+    swept = sweep(cache)
+    for left in swept.removed:
+        click.echo(f"removed what an earlier drill left: {left}")
+    prepared = prepare(cache, click.echo)
+    seed = make_seed(cache, prepared, click.echo)
+    with new_run(cache) as layout:
+        try:
+            stage = set_stage(layout, prepared, seed, click.echo, keep=choices.keep)
+            _lose_and_recover(stage, choices, stop)
+        finally:
+            if not layout.keep.exists():
+                remove_run(layout.root)
+                click.echo("cleaned up: no process, namespace, mount or folder of it is left")
+
+
+def _lose_and_recover(stage: Stage, choices: Choices, stop: threading.Event) -> None:
+    click.echo(f"production lives for {choices.soak_s:g} s while users write to it")
+    if stop.wait(choices.soak_s):
+        raise Stopped("The drill was interrupted.", "Nothing is left; run it again.")
+    if choices.injection:
+        choices.injection.inject(stage.layout)
+        click.echo(f"injected: {choices.injection.what}")
+    destroyed = DISASTERS[choices.disaster](stage.layout)
+    click.secho(
+        f"{destroyed.at:%H:%M:%S} UTC  the {choices.disaster} is gone "
+        f"({destroyed.processes} processes killed, its files removed)",
+        fg="red",
+        bold=True,
+    )
+    followed = Followed(home=open_home(stage.home))
+    incident = _follow(stage, followed, choices, stop)
+    record = _record(stage, followed, incident, choices, destroyed.at)
+    end_blackstart(stage)
+    paths = write_reports(record, followed, choices.reports / followed.id)
+    show_end(make_console(), record, paths)
+    _keep(stage, choices)
+    _judge(stage, incident, record, choices)
+
+
+def _follow(stage: Stage, followed: Followed, choices: Choices, stop: threading.Event) -> Incident:
+    console = make_console()
+    view = make_view(console, followed, choices.disaster)
+    answer = answer_after(choices.delay_s)
+    if choices.decide == "ask":
+        answer = ask_at_terminal(lambda ask: prompt_at_terminal(console, view, followed, ask))
+    with view:
+        return follow(
+            followed,
+            answer=answer,
+            is_alive=lambda: is_agent_alive(stage),
+            show=view.refresh,
+            limit_s=LIMIT_S if choices.decide == "auto" else 24 * 3600.0,
+            stop=stop,
+        )
+
+
+def _record(
+    stage: Stage, followed: Followed, incident: Incident, choices: Choices, lost_at: datetime
+) -> DrillRecord:
+    injection = None
+    if choices.injection:
+        chosen = choices.injection
+        injection = injection_of(chosen.name, chosen.what, chosen.expected_stop, incident)
+    return make_record(
+        followed,
+        peak_memory=peak_memory_bytes(stage.agent.pid),
+        loss=_count_loss(stage, incident, lost_at),
+        injection=injection,
+    )
+
+
+def _count_loss(stage: Stage, incident: Incident, lost_at: datetime) -> Loss | None:
+    if not all(run.outcome for run in incident.runs.values()):
+        return None
+    stop_writer(stage.writer)
+    present = read_written(stage.layout, stage.outside)
+    return count_lost(stage.layout.writer, present, before=lost_at)
+
+
+def _keep(stage: Stage, choices: Choices) -> None:
+    site = load_site(stage.layout.sites, RECOVERY)
+    if not choices.keep or site is None:
+        return
+    stage.layout.keep.touch()
+    doorway = open_doorway(stage.layout, site)
+    click.echo(f"kept: {doorway.directions}\nremove it with `blackstart sandbox down`")
+
+
+def _judge(stage: Stage, incident: Incident, record: DrillRecord, choices: Choices) -> None:
+    """Raise what the exit code must say; whoever was told falsely that all is well counts first."""
+    faults = faults_of_telling(stage, incident)
+    if faults:
+        raise WorldFailed(f"The witnesses disagree: {'; '.join(faults)}.", "Read both records.")
+    if record.journal_faults:
+        raise WorldFailed(
+            f"The journal has {len(record.journal_faults)} faults.", record.journal_faults[0]
+        )
+    if record.loss and record.loss.surplus:
+        raise WorldFailed(
+            f"{record.loss.surplus} rows are there that nobody wrote.", "The restore mixed data."
+        )
+    if choices.injection and record.injection:
+        _judge_injection(record, choices)
+        return
+    outcomes = {run.outcome for run in incident.runs.values()}
+    if outcomes != {"recovered"}:
+        raise Stopped("Not every step was verified.", "The report says which, why, and what to do.")
+
+
+def _judge_injection(record: DrillRecord, choices: Choices) -> None:
+    injection = record.injection
+    if injection is None or not injection.is_caught:
+        seen = (injection.seen_stop if injection else "") or "nowhere"
+        expected = injection.expected_stop if injection else "?"
+        raise WorldFailed(
+            f"The defect should have stopped the recovery at {expected}; it stopped {seen}.",
+            "A check is missing or blind: this is a defect of Blackstart.",
+        )
+    if choices.expects_stop:
+        click.echo(f"stopped at {injection.seen_stop}, as it should; nobody was told all is well")
+        return
+    raise Stopped(
+        f"The recovery stopped at {injection.seen_stop}, as the injected defect demands.",
+        "In earnest: put right what the report names, then answer `retry`.",
+    )
+
+
+@click.group()
+def sandbox() -> None:
+    """Look after what drills leave on this machine."""
+
+
+@sandbox.command()
+def down() -> None:
+    """Remove every drill's leftovers, also what was kept."""
+    swept = sweep(cache_folder(), kept=True)
+    click.echo(f"removed {len(swept.removed)} runs")

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Follows the incident of a drill from outside, and stands in for its people when told to.
+
+It knows only the record. It waits for the incident that the watch opens, shows it, answers or
+asks the person at the terminal, and says when the drill is over.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from blackstart.bootstrap import Home, give_answer
+from blackstart.model import events as ev
+from blackstart.model.asks import AUTOMATIC
+from blackstart.model.errors import BlackstartError, Stopped
+from blackstart.model.incident import AskView, Incident, advance
+from blackstart.model.states import IncidentState
+
+EVERY_S = 0.2
+AUTOMATIC_ANSWERS = {"acknowledge": "acknowledged", "decision": "rebuild", "gate": "go"}
+_WHY = "answered automatically: a drill on the sandbox with nobody at the terminal"
+
+
+@dataclass(slots=True, kw_only=True)
+class Followed:
+    """What is known of the incident so far."""
+
+    home: Home
+    id: str = ""
+    facts: tuple[ev.Fact, ...] = ()
+    incident: Incident | None = None
+    seen_open: dict[str, datetime] = field(default_factory=dict)
+
+    def read(self) -> None:
+        """Read what was added to the record."""
+        if not self.id:
+            chains = [name for name in self.home.journal.chains() if name != ev.INSTALLATION]
+            if not chains:
+                return
+            self.id = chains[0]
+        seq = self.incident.seq if self.incident else 0
+        for fact in self.home.journal.read(self.id, seq):
+            self.incident = advance(self.incident, fact)
+            self.facts = (*self.facts, fact)
+
+
+def follow(
+    followed: Followed,
+    *,
+    answer: Callable[[Followed, AskView], None],
+    is_alive: Callable[[], bool],
+    show: Callable[[], None],
+    limit_s: float,
+    stop: threading.Event,
+) -> Incident:
+    """Follow until the drill is over, and return the incident.
+
+    Raises Stopped when the agent died, the limit passed or `stop` was set.
+    """
+    clock = followed.home.clock
+    deadline_s = clock.monotonic_s() + limit_s
+    while True:
+        followed.read()
+        show()
+        if followed.incident and is_over(followed.incident):
+            return followed.incident
+        if followed.incident:
+            for ask in followed.incident.open_asks():
+                answer(followed, ask)
+        if not is_alive():
+            raise Stopped("Blackstart's agent died.", "Read agent.log in the folder of the run.")
+        if clock.monotonic_s() > deadline_s:
+            raise Stopped(
+                f"The drill was not over after {limit_s:.0f} s.",
+                "The timeline shows what it waited for.",
+            )
+        if stop.wait(EVERY_S):
+            raise Stopped("The drill was interrupted.", "Nothing is left; run it again.")
+
+
+def is_over(incident: Incident) -> bool:
+    """Say whether nothing more will happen by itself: it waits for a sign-off or it stopped."""
+    if any(notice.settled is None for notice in incident.notices.values()):
+        return False
+    open_kinds = {
+        ask.opened.kind
+        for ask in incident.open_asks()
+        if any(ask.opened.ask in name for name in incident.notices)  # its people were told
+    }
+    if incident.state in (IncidentState.RESTORED, IncidentState.STOOD_DOWN):
+        return "signoff" in open_kinds
+    return "stopped" in open_kinds and not _is_anything_running(incident)
+
+
+def _is_anything_running(incident: Incident) -> bool:
+    return any(
+        action.started_at and not action.ended_at
+        for run in incident.runs.values()
+        for step in run.steps.values()
+        for action in step.actions.values()
+    )
+
+
+def answer_after(delay_s: float) -> Callable[[Followed, AskView], None]:
+    """Return what answers by itself after a delay; what stopped is left to people."""
+
+    def answer(followed: Followed, ask: AskView) -> None:
+        text = AUTOMATIC_ANSWERS.get(ask.opened.kind)
+        if text is None:
+            return
+        now = followed.home.clock.now()
+        seen = followed.seen_open.setdefault(ask.opened.ask, now)
+        if (now - seen).total_seconds() >= delay_s:
+            _give(followed, ask, text, _WHY, AUTOMATIC)
+
+    return answer
+
+
+def ask_at_terminal(
+    prompt: Callable[[AskView], tuple[str, str]],
+) -> Callable[[Followed, AskView], None]:
+    """Return what lets the person at the terminal be the incident commander."""
+
+    def answer(followed: Followed, ask: AskView) -> None:
+        if ask.opened.kind in ("question", "signoff"):
+            return
+        text, why = prompt(ask)
+        _give(followed, ask, text, why, "terminal")
+
+    return answer
+
+
+def _give(followed: Followed, ask: AskView, text: str, why: str, how: str) -> None:
+    try:
+        give_answer(
+            followed.home, followed.id, ask.opened.ask, text, by=ask.persons[0], why=why, how=how
+        )
+    except BlackstartError:
+        followed.read()  # somebody else answered, or it no longer matters: look at the newer facts
+
+
+def place_of_stop(incident: Incident) -> str:
+    """Return `step.action` of the first failure that holds the recovery back, "" when none does."""
+    for run in incident.runs.values():
+        for name, step in run.steps.items():
+            if step.state != "failed":
+                continue
+            for action, view in step.actions.items():
+                if view.state == "failed":
+                    return f"{name}.{action}"
+    return ""

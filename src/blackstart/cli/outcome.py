@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a drill came to: its record, its reports on disk, and the cross-check by other witnesses."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from blackstart import __version__
+from blackstart.bootstrap import house_of
+from blackstart.cli.follow import Followed, place_of_stop
+from blackstart.cli.stage import Stage
+from blackstart.model import events as ev
+from blackstart.model.incident import Incident
+from blackstart.model.plan import Objectives
+from blackstart.reports.drill import render_html, render_json
+from blackstart.reports.record import DrillRecord, Figures, Injection, Loss
+from blackstart.reports.told import DeliveryCount
+from blackstart.sandbox.loss import Loss as Counted
+from blackstart.sandbox.received import mails
+
+PLAN_NAME = "blackstart.yaml"
+
+
+def measure_start_up_s() -> float:
+    """Return the best of three times that `blackstart --help` takes, in seconds."""
+    argv = [sys.executable, "-m", "blackstart", "--help"]
+
+    def once() -> float:
+        began = time.perf_counter()
+        subprocess.run(argv, check=True, capture_output=True)
+        return time.perf_counter() - began
+
+    return min(once() for _ in range(3))
+
+
+def empty_record() -> DrillRecord:
+    """Return the record of a drill of which nothing is known yet."""
+    return DrillRecord(
+        facts=(),
+        runbooks=(),
+        organisation="",
+        plan_name=PLAN_NAME,
+        objectives=Objectives(),
+        version=__version__,
+    )
+
+
+def frame_of(followed: Followed) -> DrillRecord:
+    """Return the record with the plan's part and the facts so far, nothing measured yet."""
+    house = house_of(followed.home, followed.id)
+    plan = house.plan
+    return DrillRecord(
+        facts=followed.facts,
+        runbooks=tuple(house.runbooks.values()),
+        organisation=plan.organisation,
+        plan_name=PLAN_NAME,
+        objectives=plan.policy.objectives,
+        version=__version__,
+        item_goals={i.name: i.rpo_s for s in plan.systems.values() for i in s.state},
+        people={person.id: person.name for person in plan.people.values()},
+        roles={role.name: role.title for role in plan.roles.values()},
+    )
+
+
+def make_record(
+    followed: Followed,
+    *,
+    peak_memory: int | None,
+    loss: Counted | None,
+    injection: Injection | None,
+) -> DrillRecord:
+    """Return everything that is to be shown of the drill."""
+    facts = followed.home.journal.read(followed.id)
+    return replace(
+        frame_of(followed),
+        facts=facts,
+        deliveries=tuple(_counts(followed)),
+        loss=_loss(loss),
+        figures=Figures(peak_memory_bytes=peak_memory, start_up_s=measure_start_up_s()),
+        injection=injection,
+        machine=_machine(),
+        evidence_names=_names(followed, facts),
+        journal_faults=followed.home.journal.verify(),
+    )
+
+
+def _counts(followed: Followed) -> Iterable[DeliveryCount]:
+    incident = followed.incident
+    for notice in incident.notices if incident else ():
+        states = [row.state for row in followed.home.journal.deliveries(followed.id, notice)]
+        yield DeliveryCount(
+            notice=notice,
+            accepted=states.count("accepted"),
+            refused=states.count("refused"),
+            uncertain=states.count("uncertain"),
+        )
+
+
+def _loss(counted: Counted | None) -> Loss | None:
+    if counted is None:
+        return None
+    return Loss(
+        acknowledged=counted.acknowledged,
+        lost=len(counted.lost),
+        in_flight=len(counted.in_flight_present),
+        surplus=len(counted.surplus),
+    )
+
+
+def _machine() -> dict[str, str]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "System": f"{platform.system()} {platform.release()}",
+        "Processors": str(os.cpu_count()),
+        "Memory": f"{memory / 2**30:.0f} GiB",
+        "Python": platform.python_version(),
+    }
+
+
+def _names(followed: Followed, facts: tuple[ev.Fact, ...]) -> dict[str, str]:
+    digests = {
+        digest
+        for fact in facts
+        if isinstance(fact.event, ev.ActionEnded)
+        for digest in fact.event.evidence
+    }
+    return {digest: followed.home.evidence.name_of(digest) for digest in sorted(digests)}
+
+
+def write_reports(record: DrillRecord, followed: Followed, folder: Path) -> dict[str, Path]:
+    """Write report, record and post-mortem draft, copy the evidence beside them; title → path."""
+    evidence = folder / "evidence"
+    evidence.mkdir(parents=True, exist_ok=True)
+    paths = {"Report": folder / "report.html", "Record": folder / "record.json"}
+    paths["Report"].write_text(render_html(record), encoding="utf-8")
+    paths["Record"].write_bytes(render_json(record))
+    if followed.incident and followed.incident.postmortem:
+        paths["Post-mortem draft"] = folder / "postmortem.md"
+        draft = followed.home.evidence.fetch(followed.incident.postmortem)
+        paths["Post-mortem draft"].write_bytes(draft)
+    for digest, name in record.evidence_names.items():
+        (evidence / f"{digest[:12]}-{name}").write_bytes(followed.home.evidence.fetch(digest))
+    return paths
+
+
+def faults_of_telling(stage: Stage, incident: Incident) -> tuple[str, ...]:
+    """Compare what the record says was mailed with what the mail server holds."""
+    kept = mails(stage.layout)
+    faults = []
+    for kind, words in (("outage", "is unavailable"), ("recovered", "is available again")):
+        arrived = sum(words in mail.subject and "status@" in mail.mail_from for mail in kept)
+        accepted = sum(
+            notice.settled.accepted
+            for notice in incident.notices.values()
+            if notice.settled and notice.queued.kind == kind and notice.queued.channel == "users"
+        )
+        if arrived != accepted:
+            faults.append(
+                f"the record says {accepted} users were sent '{kind}', "
+                f"the mail server holds {arrived}"
+            )
+    return tuple(faults)
+
+
+def injection_of(name: str, what: str, expected_stop: str, incident: Incident) -> Injection:
+    """Return the injection with the place where the recovery stopped."""
+    return Injection(
+        name=name,
+        meaning=what,
+        expected_stop=expected_stop,
+        seen_stop=place_of_stop(incident),
+    )

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stage of a drill: the sandbox's hosts, production on it, and Blackstart's own processes.
+
+What recovers (the agent, elsewhere) and what watches (outside) are processes of their own. They
+are started before the disaster and get nothing from here but the plan and the folder of the
+record.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from blackstart.model.errors import WorldFailed
+from blackstart.sandbox.elsewhere import start_elsewhere
+from blackstart.sandbox.layout import ADDRESSES, ELSEWHERE, OUTSIDE, Layout
+from blackstart.sandbox.on_site import put_file
+from blackstart.sandbox.packages import Prepared
+from blackstart.sandbox.plan import SYSTEM, TARGET, write_plan
+from blackstart.sandbox.production import lay_out_elsewhere, stand_up
+from blackstart.sandbox.secrets_kept import load_secrets
+from blackstart.sandbox.seed import Seed
+from blackstart.sandbox.writer import start_writer
+from blackstart.world import process
+from blackstart.world.sites import Site, create_site, inside
+
+Tell = Callable[[str], None]
+_STOP_LIMIT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Everything that stands before the disaster. `home` is Blackstart's folder for this run."""
+
+    layout: Layout
+    elsewhere: Site
+    outside: Site
+    plan: Path
+    home: Path
+    writer: int
+    agent: process.Spawned
+    watch: process.Spawned
+
+
+def set_stage(
+    layout: Layout, prepared: Prepared, seed: Seed, tell: Tell, *, keep: bool = False
+) -> Stage:
+    """Start the hosts, production, its writer, and Blackstart. Raises SandboxError, WorldFailed.
+
+    With `keep` the hosts outlive this program; otherwise they die with it.
+    """
+    lay_out_elsewhere(layout, prepared, seed)
+    elsewhere = _host(layout, ELSEWHERE, None, prepared, keep=keep)
+    outside = _host(layout, OUTSIDE, elsewhere, prepared, keep=keep)
+    start_elsewhere(layout, prepared, elsewhere, tell)
+    stand_up(layout, prepared, seed, elsewhere, tell)
+    _hand_over_keys(layout)
+    plan = write_plan(layout, prepared, outside)
+    home = layout.root / "home"
+    home.mkdir(mode=0o700)
+    writer = start_writer(layout, outside)
+    tell("blackstart: a restore of the newest backup, for proof")
+    _prove_backup(elsewhere, plan, home, tell)
+    tell("blackstart: the agent starts elsewhere, the watch outside")
+    return Stage(
+        layout=layout,
+        elsewhere=elsewhere,
+        outside=outside,
+        plan=plan,
+        home=home,
+        writer=writer,
+        agent=_start(layout, "agent", _from_network_of(elsewhere, _blackstart("agent", home))),
+        watch=_start(layout, "watch", inside(outside, _watching(plan, home))),
+    )
+
+
+def end_blackstart(stage: Stage) -> None:
+    """Stop the agent and the watch."""
+    for spawned in (stage.watch, stage.agent):
+        process.end(spawned.pid, spawned.started_ticks, grace_s=_STOP_LIMIT_S)
+
+
+def is_agent_alive(stage: Stage) -> bool:
+    """Say whether the process that recovers still runs."""
+    return process.is_alive(stage.agent.pid, stage.agent.started_ticks)
+
+
+def peak_memory_bytes(pid: int) -> int | None:
+    """Return the most memory a process ever held (VmHWM), None when it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text("ascii")
+    except OSError:
+        return None
+    found = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(found[0]) * 1024 if found else None
+
+
+def _host(layout: Layout, name: str, hub: Site | None, prepared: Prepared, *, keep: bool) -> Site:
+    return create_site(
+        layout.sites,
+        name,
+        address=ADDRESSES[name],
+        marker=f"{layout.root.name}/{name}",
+        purpose="sandbox",
+        hub=hub,
+        usr=prepared.usr,
+        nameserver=ADDRESSES[ELSEWHERE],
+        dies_with_us=not keep,
+    )
+
+
+def _hand_over_keys(layout: Layout) -> None:
+    """Write what the company keeps away from production for its watch and its proofs."""
+    kept = load_secrets(layout.secrets)
+    user = next(person for person in kept.people if not person.is_admin)
+    put_file(layout.backup / "watch.token", kept.writer_token)
+    put_file(layout.backup / "verify.login", f"{user.username}:{user.password}")
+
+
+def _blackstart(command: str, home: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "blackstart", command, *words, "--home", str(home)]
+
+
+def _watching(plan: Path, home: Path) -> list[str]:
+    words = (SYSTEM, "--mode", "drill", "--target", TARGET, "--plan", str(plan))
+    return _blackstart("watch", home, *words)
+
+
+def _from_network_of(site: Site, argv: list[str]) -> list[str]:
+    """Run in the site's network, with this machine's processes and files."""
+    return ["nsenter", f"--net=/proc/{site.init_pid}/ns/net", "--", *argv]
+
+
+def _start(layout: Layout, name: str, argv: list[str]) -> process.Spawned:
+    return process.spawn(argv, log=layout.root / f"{name}.log", dies_with_us=True)
+
+
+def _prove_backup(elsewhere: Site, plan: Path, home: Path, tell: Tell) -> None:
+    argv = [sys.executable, "-m", "blackstart", "backups", "verify", SYSTEM]
+    argv += ["--home", str(home), "--plan", str(plan)]
+    done = process.run(_from_network_of(elsewhere, argv), timeout_s=120)
+    if done.code != 0:
+        said = done.err.decode(errors="replace").strip() or done.text.strip()
+        raise WorldFailed(f"The newest backup could not be proven: {said}", "Read the lines above.")
+    tell(f"blackstart: {done.text.strip()}")

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiling: the plan, one system and one target become the Runbook, the graph that is driven.
+
+`${settings.…}`, `${target.…}` and `${tiers}` are replaced by their values; `${step.output}` stays
+for the engine to fill in, and makes its action wait for the one that has that output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from blackstart.model.plan import Mode, Plan, System
+from blackstart.model.references import substitute
+from blackstart.model.runbook import Param, Runbook, StepSpec
+from blackstart.planfile.check_actions import Surroundings, known_values
+from blackstart.planfile.drills import flaws_of_mode, flaws_of_target
+from blackstart.planfile.graph import flaws_of_order, with_implied_waits
+from blackstart.planfile.problems import Flaw, Places, lines_of, reject, unknown
+from blackstart.planfile.rules import flaws_of_rules
+
+
+def compile_runbook(
+    plan: Plan,
+    system: str,
+    target: str,
+    mode: Mode,
+    outputs_of: Mapping[str, frozenset[str]],
+    places: Places | None = None,
+) -> Runbook:
+    """Return the runbook of a system for a target; `outputs_of` says what each verb declares.
+
+    Raises PlanRejected when system or target do not exist, a hard rule is broken, the drill is
+    not apart from production and recovery, or the steps wait for each other.
+    """
+    reject("the plan", lines_of(_flaws_of_choice(plan, system, target, mode), places))
+    chosen = plan.systems[system]
+    reject("the plan", lines_of(_flaws_of_references(chosen, target), places))
+    values = known_values(chosen, target)
+    resolved = {step.name: _resolve(step, values) for step in chosen.steps}
+    steps = with_implied_waits(resolved, outputs_of)
+    reject("the plan", lines_of(flaws_of_order(steps, ("systems", system)), places))
+    return Runbook(system=system, target=target, steps=tuple(steps.values()))
+
+
+def _flaws_of_choice(plan: Plan, system: str, target: str, mode: Mode) -> Iterator[Flaw]:
+    if system not in plan.systems:
+        yield unknown(("systems",), "system", system, plan.systems)
+        return
+    chosen = plan.systems[system]
+    path = ("systems", system)
+    yield from flaws_of_mode(chosen, target, mode, path)
+    if target in chosen.targets:
+        yield from flaws_of_target(chosen, target, path)
+    else:
+        yield unknown((*path, "targets"), "target", target, chosen.targets)
+    yield from flaws_of_rules({step.name: step for step in chosen.steps}, path)
+
+
+def _flaws_of_references(system: System, target: str) -> Iterator[Flaw]:
+    steps = {step.name: step for step in system.steps}
+    only = replace(system, targets={target: system.targets[target]})
+    around = Surroundings(only, steps, None, ("systems", system.name))
+    for step in system.steps:
+        for action in step.do:
+            path = (*around.path, "steps", step.name, "do", action.name)
+            yield from around.flaws_of_references(action, path)
+
+
+def _resolve(step: StepSpec, values: Mapping[str, Param]) -> StepSpec:
+    """Return the step with everything filled in that is known before it runs."""
+    actions = []
+    for action in step.do:
+        params = {key: substitute(value, values) for key, value in action.params.items()}
+        actions.append(replace(action, params=params))
+    return replace(step, do=tuple(actions))

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hard rules of the procedure, which no plan can weaken. Each is one function, with its reason.
+
+A rule speaks only about steps that are there; a profile has them all (tested).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from blackstart.model.runbook import ActionSpec, StepSpec
+from blackstart.planfile.graph import steps_before, waits_before
+from blackstart.planfile.problems import Flaw
+from blackstart.planfile.tree import Path
+
+TELLING = ("notify_users", "announce_recovery")
+NEVER_EMPTY = (
+    "secure_environment",
+    "restore_data",
+    "verify_platform",
+    "verify_observability",
+    "update_dns",
+)
+# later → earlier: why the one may only start when the other has ended well
+ORDER: tuple[tuple[str, str, str], ...] = (
+    ("restore_data", "secure_environment", "no data enters an environment that is not secured"),
+    ("update_dns", "verify_platform", "no traffic moves to a platform that was not verified"),
+    ("update_dns", "verify_observability", "no traffic moves to a platform that nobody watches"),
+    ("announce_recovery", "update_dns", "users are told only what was verified from outside"),
+)
+# what a verb does → the step that may do it: otherwise its order and its gate could be gone around
+HOMES: Mapping[str, str] = {"dns.replace": "update_dns", "front.admit": "update_dns"}
+_RESTORE = ".restore"
+STARTING = ("start", "start_instances")
+
+Steps = Mapping[str, StepSpec]
+
+
+def flaws_of_rules(steps: Steps, path: Path) -> Iterator[Flaw]:
+    """Yield every hard rule that the steps break; `path` leads to the system."""
+    for rule in RULES:
+        yield from rule(steps, (*path, "steps"))
+
+
+def _gate_stays(steps: Steps, path: Path) -> Iterator[Flaw]:
+    if "update_dns" in steps and not steps["update_dns"].gate:
+        yield Flaw(
+            path=(*path, "update_dns", "gate"),
+            what="the gate of 'update_dns' cannot go: a person decides to move traffic",
+            instead="write 'gate: incident_commander', or remove the line",
+        )
+
+
+def _order_stays(steps: Steps, path: Path) -> Iterator[Flaw]:
+    for later, earlier, why in ORDER:
+        if later in steps and earlier in steps and earlier not in steps_before(steps, later):
+            yield Flaw(
+                path=(*path, later, "after"),
+                what=f"'{later}' does not wait for '{earlier}': {why}",
+                instead=f"add '{earlier}' to its 'after', or remove the line",
+            )
+
+
+def _only_telling_goes_on(steps: Steps, path: Path) -> Iterator[Flaw]:
+    for name, step in steps.items():
+        here = (*path, name, "blocking")
+        if name in TELLING and step.blocking:
+            what = (
+                f"'{name}' may not hold back the recovery: a failing channel is loud, not blocking"
+            )
+            yield Flaw(path=here, what=what, instead="write 'blocking: false', or remove the line")
+        elif name not in TELLING and not step.blocking:
+            what = f"'{name}' cannot be passed over when it fails"
+            yield Flaw(path=here, what=what, instead="write 'blocking: true', or remove the line")
+
+
+def _nothing_waits_for_telling(steps: Steps, path: Path) -> Iterator[Flaw]:
+    for name, step in steps.items():
+        waits = [((*path, name, "after"), after) for after in step.after]
+        for action in step.do:
+            waits += [((*path, name, "do", action.name, "after"), one) for one in action.after]
+        for here, after in waits:
+            told = after.partition(".")[0]
+            if told in TELLING and name not in TELLING:
+                what = f"'{name}' waits for '{told}', and telling people never stalls the recovery"
+                yield Flaw(path=here, what=what, instead=f"remove '{after}' from 'after'")
+
+
+def _proof_stays(steps: Steps, path: Path) -> Iterator[Flaw]:
+    for name in NEVER_EMPTY:
+        if name in steps and not steps[name].do:
+            what = f"'{name}' has no action left, and would be green without proof"
+            yield Flaw(
+                path=(*path, name, "do"), what=what, instead="keep the actions that prove it"
+            )
+    if "update_dns" in steps and "announce_recovery" in steps:
+        ends = [action for name in ("update_dns", "announce_recovery") for action in steps[name].do]
+        if not any(action.vantage for action in ends):
+            yield Flaw(
+                path=(*path, "update_dns", "do"),
+                what="nothing looks at the public name from outside before users are told",
+                instead="keep a check with a 'vantage' in 'update_dns'",
+            )
+
+
+def _old_site_is_fenced(steps: Steps, path: Path) -> Iterator[Flaw]:
+    if "update_dns" not in steps:
+        return
+    before = steps_before(steps, "update_dns")
+    uses = [action.use for name in before if name in steps for action in steps[name].do]
+    if not any(use.endswith(".fence") for use in uses):
+        yield Flaw(
+            path=(*path, "create_environment", "do"),
+            what="the old site is not fenced before the new one serves, and could come back",
+            instead="keep an action such as site.fence in 'create_environment'",
+        )
+
+
+def _verbs_stay_home(steps: Steps, path: Path) -> Iterator[Flaw]:
+    for name, step in steps.items():
+        for action in step.do:
+            home = HOMES.get(action.use, name)
+            here = (*path, name, "do", action.name)
+            if home != name:
+                what = f"'{action.use}' moves traffic and belongs behind the gate of '{home}'"
+                yield Flaw(path=here, what=what, instead=f"move it to '{home}'")
+            elif _brings_data_too_early(steps, name, action):
+                what = f"'{action.use}' brings data before 'secure_environment' has passed"
+                yield Flaw(path=here, what=what, instead="move it to 'restore_data'")
+
+
+def _brings_data_too_early(steps: Steps, name: str, action: ActionSpec) -> bool:
+    is_restore = action.use.endswith(_RESTORE) and name != "restore_data"
+    secured = "secure_environment" in steps_before(steps, name)
+    return is_restore and "secure_environment" in steps and not secured
+
+
+def _starts_after_checks(steps: Steps, path: Path) -> Iterator[Flaw]:
+    step = steps.get("restore_data")
+    for index, action in enumerate(step.do if step else ()):
+        if action.use.partition(".")[2] not in STARTING:
+            continue
+        waited = waits_before(steps, f"restore_data.{action.name}")
+        earlier = [one.name for one in steps["restore_data"].do[:index]]
+        missed = [name for name in earlier if f"restore_data.{name}" not in waited]
+        if missed:
+            yield Flaw(
+                path=(*path, "restore_data", "do", action.name),
+                what=f"'{action.name}' starts the platform without waiting for {', '.join(missed)}",
+                instead="start it only on data that was restored, promoted, relocated and checked",
+            )
+
+
+Rule = Callable[[Steps, Path], Iterator[Flaw]]
+RULES: tuple[Rule, ...] = (
+    _gate_stays,
+    _order_stays,
+    _only_telling_goes_on,
+    _nothing_waits_for_telling,
+    _proof_stays,
+    _old_site_is_fenced,
+    _verbs_stay_home,
+    _starts_after_checks,
+)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FlowFuse 2.4 with the localfs driver: every verb, gathered from the files that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from blackstart.providers.flowfuse_checks import (
+    ExpectCounts,
+    ExpectFlows,
+    ExpectLogin,
+    ExpectSafeAccounts,
+)
+from blackstart.providers.flowfuse_install import Configure, Install
+from blackstart.providers.flowfuse_public import ExpectPublic
+from blackstart.providers.flowfuse_restored import (
+    ExpectCredentials,
+    ExpectRelocated,
+    Relocate,
+    RotateSessions,
+)
+from blackstart.providers.flowfuse_run import ExpectStable, Start, StartInstances
+
+PROVIDES: Mapping[str, type] = {
+    "install": Install,
+    "configure": Configure,
+    "relocate": Relocate,
+    "expect_relocated": ExpectRelocated,
+    "expect_credentials": ExpectCredentials,
+    "rotate_sessions": RotateSessions,
+    "start": Start,
+    "start_instances": StartInstances,
+    "expect_login": ExpectLogin,
+    "expect_counts": ExpectCounts,
+    "expect_flows": ExpectFlows,
+    "expect_stable": ExpectStable,
+    "expect_safe_accounts": ExpectSafeAccounts,
+    "expect_public": ExpectPublic,
+}

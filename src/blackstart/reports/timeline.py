@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The timeline: one plain sentence for every fact, with the time and who caused it.
+
+No kind of event may be left without a sentence: the matches below are exhaustive, so a new kind
+fails the type check until somebody has decided how to say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias, assert_never
+
+from blackstart.model.events import (
+    ActionEnded,
+    ActionInspected,
+    ActionStarted,
+    AskAnswered,
+    AskEscalated,
+    AskOpened,
+    AskWithdrawn,
+    EstimateMade,
+    Event,
+    Fact,
+    IncidentClosed,
+    IncidentReported,
+    MeasureTaken,
+    NoticeQueued,
+    NoticeSettled,
+    PostmortemDrafted,
+    RecoveryActivated,
+    RestorePointRejected,
+    RestorePointVerified,
+    RunEnded,
+    RunStarted,
+    StepEnded,
+    StepStarted,
+    StoodDown,
+)
+from blackstart.model.words import say_count
+from blackstart.reports.phrases import (
+    Tone,
+    plain,
+    say_duration,
+    say_list,
+    say_step,
+    say_time,
+    sentence,
+    shorten,
+    tone_of,
+)
+from blackstart.reports.spans import AUTOMATIC, of_kind
+
+Said: TypeAlias = tuple[str, Tone]
+Steering: TypeAlias = (
+    IncidentReported
+    | EstimateMade
+    | RecoveryActivated
+    | StoodDown
+    | PostmortemDrafted
+    | IncidentClosed
+)
+Asking: TypeAlias = AskOpened | AskEscalated | AskAnswered | AskWithdrawn
+Working: TypeAlias = (
+    RunStarted | RunEnded | StepStarted | StepEnded | ActionStarted | ActionInspected | ActionEnded
+)
+Proving: TypeAlias = (
+    NoticeQueued | NoticeSettled | MeasureTaken | RestorePointVerified | RestorePointRejected
+)
+NO_PERSON = "Answered automatically, as this drill allows; no person decided."
+ASK_WORDS = {
+    "acknowledge": "to acknowledge",
+    "question": "for information",
+    "decision": "to decide",
+    "gate": "to say go",
+    "stopped": "how to go on",
+    "signoff": "to sign off",
+}
+NOTICE_WORDS = {
+    "asked": "question to a person",
+    "announced": "announcement of the incident",
+    "activated": "notice that recovery was activated",
+    "outage": "outage notice to users",
+    "recovered": "recovery notice to users",
+    "stopped": "notice that the recovery stopped",
+    "restored": "notice that service is restored",
+}
+MEASURE_WORDS = {"first_service": "First service", "full_service": "Full service"}
+RUN_WORDS = {
+    "recovered": ("recovered", Tone.GOOD),
+    "recovered_degraded": ("recovered, but not everything is as it was", Tone.WARN),
+    "stood_down": ("stood down", Tone.WARN),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineRow:
+    """One line of the timeline. A detail is left out where only the main thread is told."""
+
+    at: datetime
+    who: str
+    sentence: str
+    tone: Tone
+    is_detail: bool
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a sentence needs besides its own event: names of people, earlier asks and notices."""
+
+    people: Mapping[str, str] = field(default_factory=dict)
+    asks: Mapping[str, AskOpened] = field(default_factory=dict)
+    notices: Mapping[str, NoticeQueued] = field(default_factory=dict)
+
+    def name(self, person: str) -> str:
+        """Return the name of a person, or the id; of a program only what it is (`driver`)."""
+        known = self.people.get(person, person.partition("@")[0])
+        return plain(known) or "nobody"
+
+    def names(self, persons: tuple[str, ...]) -> str:
+        """Return the names of several persons as a reader says them."""
+        return say_list(tuple(self.name(person) for person in persons)) or "nobody"
+
+
+def timeline(
+    facts: tuple[Fact, ...], people: Mapping[str, str] | None = None
+) -> tuple[TimelineRow, ...]:
+    """Return one row for each fact. `people` maps person ids to names; unknown ids stay ids."""
+    known = Known(
+        people=people or {},
+        asks={event.ask: event for _, event in of_kind(facts, AskOpened)},
+        notices={event.notice: event for _, event in of_kind(facts, NoticeQueued)},
+    )
+    return tuple(_row(fact, known) for fact in facts)
+
+
+def _row(fact: Fact, known: Known) -> TimelineRow:
+    text, tone = say_event(fact.event, known)
+    return TimelineRow(
+        at=fact.at,
+        who=known.name(fact.actor),
+        sentence=text,
+        tone=tone,
+        is_detail=_is_detail(fact.event),
+        seq=fact.seq,
+    )
+
+
+def _is_detail(event: Event) -> bool:
+    if isinstance(event, ActionEnded):
+        return event.outcome == "done"
+    if isinstance(event, NoticeSettled):
+        return not (event.refused or event.uncertain)
+    return isinstance(event, ActionStarted | NoticeQueued | RestorePointVerified)
+
+
+def say_event(event: Event, known: Known | None = None) -> Said:
+    """Return the sentence for an event and how it is meant."""
+    known = known or Known()
+    if isinstance(event, Steering):
+        return _say_steering(event, known)
+    if isinstance(event, Asking):
+        return _say_asking(event, known)
+    if isinstance(event, Working):
+        return _say_working(event, known)
+    if isinstance(event, Proving):
+        return _say_proving(event, known)
+    assert_never(event)
+
+
+def _say_steering(event: Steering, known: Known) -> Said:
+    match event:
+        case IncidentReported():
+            return _say_report(event), Tone.BAD
+        case EstimateMade():
+            return _say_estimate(event)
+        case RecoveryActivated():
+            return _say_activation(event, known), Tone.CALM
+        case StoodDown():
+            return f"Stood down by {known.name(event.by)}: {sentence(event.why)}", Tone.WARN
+        case PostmortemDrafted():
+            return "Draft of the post-mortem written; it waits for its sign-off.", Tone.CALM
+        case IncidentClosed():
+            closed = f"Incident closed by {known.name(event.by)}. {sentence(event.why)}"
+            return closed.rstrip(), Tone.GOOD
+
+
+def _say_report(event: IncidentReported) -> str:
+    last_good = f", last seen good {say_time(event.last_good)}" if event.last_good else ""
+    return (
+        f"Incident identified ({event.mode}): {sentence(event.summary)} "
+        f"Out since {say_time(event.outage_start)}{last_good}."
+    )
+
+
+def _say_estimate(event: EstimateMade) -> Said:
+    fits = event.expected_s <= event.goal_s
+    verdict = "within" if fits else "beyond"
+    return (
+        f"Recovery expected to take {say_duration(event.expected_s)}, {verdict} the goal of "
+        f"{say_duration(event.goal_s)} ({plain(event.basis)})."
+    ), (Tone.CALM if fits else Tone.WARN)
+
+
+def _say_activation(event: RecoveryActivated, known: Known) -> str:
+    is_automatic = event.how == AUTOMATIC
+    whose = "in the name of" if is_automatic else "by"
+    told = f"Recovery phase activated {whose} {known.name(event.by)}: {sentence(event.option)}"
+    why = f"Reason: {sentence(event.why)}" if event.why else ""
+    return " ".join(part for part in (told, why, NO_PERSON * is_automatic) if part)
+
+
+def _say_asking(event: Asking, known: Known) -> Said:
+    match event:
+        case AskOpened():
+            due = f" Due {say_time(event.due_at)}." if event.due_at else ""
+            asked = ASK_WORDS.get(event.kind, event.kind)
+            tone = Tone.BAD if event.kind == "stopped" else Tone.CALM
+            return f"Asked {known.names(event.persons)} {asked}: {sentence(event.text)}{due}", tone
+        case AskEscalated():
+            return (
+                f"No answer by {say_time(event.was_due_at)}; "
+                f"{known.name(event.person)} is asked as well."
+            ), Tone.WARN
+        case AskAnswered():
+            return _say_answer(event, known), Tone.CALM
+        case AskWithdrawn():
+            return f"Question withdrawn: {sentence(event.reason)}", Tone.CALM
+
+
+def _say_answer(event: AskAnswered, known: Known) -> str:
+    is_automatic = event.how == AUTOMATIC
+    by = known.name(event.by)
+    whose = (
+        f"in the name of {by} (automatically; no person decided)" if is_automatic else f"by {by}"
+    )
+    asked = known.asks.get(event.ask)
+    question = f" to: {shorten(asked.text, 90)}" if asked else "."
+    why = f" Reason: {sentence(event.why)}" if event.why else ""
+    return f"“{plain(event.answer)}” answered {whose}{question}{why}"
+
+
+def _say_working(event: Working, known: Known) -> Said:
+    match event:
+        case RunStarted():
+            return (
+                f"Run for {plain(event.system)} opened on target {plain(event.target)}.",
+                Tone.CALM,
+            )
+        case RunEnded():
+            outcome, tone = RUN_WORDS.get(event.outcome, (plain(event.outcome), Tone.CALM))
+            return f"Run ended: {outcome}.", tone
+        case StepStarted():
+            return f"{say_step(event.step)}: started.", Tone.CALM
+        case StepEnded():
+            by = f" by {known.name(event.by)}" if event.by else ""
+            why = f" {sentence(event.reason)}" if event.reason else ""
+            return f"{say_step(event.step)}: {event.outcome}{by}.{why}", tone_of(event.outcome)
+        case ActionStarted():
+            again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+            return f"{event.step}.{event.action} began{again}.", Tone.CALM
+        case ActionInspected():
+            note = f": {sentence(event.note)}" if event.note else "."
+            found = event.finding.replace("_", " ")
+            return (
+                f"{event.step}.{event.action} was looked up in the world, found {found}{note}",
+                Tone.WARN,
+            )
+        case ActionEnded():
+            return _say_action(event), tone_of(event.outcome)
+
+
+def _say_action(event: ActionEnded) -> str:
+    told = f"{event.step}.{event.action}"
+    if event.outcome != "done" or not event.summary:
+        told += f" {event.outcome}"
+    summary = f": {sentence(event.summary)}" if event.summary else "."
+    hint = f" What to do: {sentence(event.hint)}" if event.hint else ""
+    return f"{told}{summary}{hint}"
+
+
+def _say_proving(event: Proving, known: Known) -> Said:
+    match event:
+        case NoticeQueued():
+            return _say_notice(event, known)
+        case NoticeSettled():
+            return _say_receipts(event, known)
+        case MeasureTaken():
+            return _say_measure(event), Tone.GOOD
+        case RestorePointVerified():
+            return (
+                f"Restore point {plain(event.point)} of {plain(event.item)} verified: restored and "
+                f"queried in {say_duration(event.took_s)}."
+            ), Tone.GOOD
+        case RestorePointRejected():
+            return (
+                f"Restore point {plain(event.point)} of {plain(event.item)} rejected: "
+                f"{sentence(event.reason)}"
+            ), Tone.BAD
+
+
+def notice_title(kind: str) -> str:
+    """Return what a notice of this kind is called."""
+    return NOTICE_WORDS.get(kind, f"notice “{plain(kind)}”")
+
+
+def say_audience(audience: str, known: Known) -> str:
+    """Return an audience as people say it: a name, a role, a team, everyone."""
+    kind, _, name = audience.partition(":")
+    if kind == "person":
+        return known.name(name)
+    return plain((name or kind).replace("_", " "))
+
+
+def _say_notice(event: NoticeQueued, known: Known) -> Said:
+    what = notice_title(event.kind).capitalize()
+    if not event.recipients:
+        whom = say_audience(event.audience, known)
+        return f"{what} reached nobody ({whom}): {sentence(event.reason)}", Tone.WARN
+    return (
+        f"{what} queued for {say_count(event.recipients, 'recipient')} "
+        f"({say_audience(event.audience, known)}, over {plain(event.channel)})."
+    ), Tone.CALM
+
+
+def _say_receipts(event: NoticeSettled, known: Known) -> Said:
+    queued = known.notices.get(event.notice)
+    what = notice_title(queued.kind).capitalize() if queued else f"Notice {plain(event.notice)}"
+    where = f" over {plain(queued.channel)}" if queued else ""
+    reason = f" {sentence(event.reason)}" if event.reason else ""
+    has_trouble = event.refused > 0 or event.uncertain > 0 or event.accepted == 0
+    whom = f" to {say_audience(queued.audience, known)}" if queued else ""
+    return (
+        f"{what}{whom}{where}: {event.accepted} accepted, {event.refused} refused, "
+        f"{event.uncertain} uncertain.{reason}"
+    ), (Tone.WARN if has_trouble else Tone.GOOD)
+
+
+def measure_title(name: str) -> str:
+    """Return what a measure is called."""
+    kind, _, item = name.partition(":")
+    return f"Data loss of {plain(item)} (RPO)" if kind == "rpo" else MEASURE_WORDS.get(name, name)
+
+
+def _say_measure(event: MeasureTaken) -> str:
+    bound = "at most " if event.is_bound else ""
+    took = say_duration(max(0.0, (event.end - event.start).total_seconds()))
+    label = f" ({plain(event.label)})" if event.label else ""
+    return (
+        f"{measure_title(event.name)} of {plain(event.system)}: {bound}{took}{label}, "
+        f"from {say_time(event.start)} to {say_time(event.end)}."
+    )

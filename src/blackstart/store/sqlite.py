@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The journal in one SQLite file: nothing to install and nothing to run beside it.
+
+Implements `ports.journal.Journal`; each method is one transaction of the part that it belongs
+to (chain, outbox, contacts, claims).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from blackstart.model.errors import WorldFailed
+from blackstart.model.events import Fact
+from blackstart.ports.clock import Clock
+from blackstart.ports.journal import Entry, QueuedDelivery
+from blackstart.ports.roster import AffectedPerson
+from blackstart.store import claims, contacts, outbox
+from blackstart.store.chain import Draft, End, Linked, append_facts, read_facts
+from blackstart.store.database import Database
+from blackstart.store.failures import shows_damage
+from blackstart.store.verification import faults_of
+
+
+def open_journal(path: Path, clock: Clock, *, patience_s: float = 10.0) -> SqliteJournal:
+    """Open the journal at this path, making file and folder first when there are none.
+
+    `patience_s` is how long to wait for another program that is writing. Raises JournalFailed
+    when it cannot be made, is no journal or is damaged; Unready when a newer Blackstart wrote it.
+    """
+    return SqliteJournal(Database(path, clock, patience_s=patience_s), clock)
+
+
+class SqliteJournal:
+    """One installation's record, for the threads of this process and for other processes."""
+
+    def __init__(self, database: Database, clock: Clock, fence: claims.Fence | None = None) -> None:
+        self._database = database
+        self._clock = clock
+        self._fence = fence
+        self._ends: dict[str, End] = {}  # guesses; the database has the last word
+
+    def with_fence(self, incident: str, token: int) -> SqliteJournal:
+        """Return the same record for the holder of a claim; see the port."""
+        fence = claims.Fence(incident=incident, token=token)
+        return SqliteJournal(self._database, self._clock, fence)
+
+    def append(
+        self, chain: str, actor: str, entries: Sequence[Entry], *, expect_seq: int | None = None
+    ) -> tuple[Fact, ...]:
+        """Append all entries in one durable transaction and return the facts.
+
+        Raises Refused for an outdated claim or another end of the chain than expected, and
+        JournalFailed when it cannot be written; nothing is left behind then.
+        """
+        events = [entry.event for entry in entries]
+        parcels = [parcel for entry in entries for parcel in entry.parcels]
+
+        guess = self._ends.get(chain)
+
+        def work(connection: sqlite3.Connection) -> Linked:
+            if self._fence is not None:
+                claims.must_be_newest(connection, self._fence)
+            draft = Draft(chain=chain, actor=actor, events=events, now=self._clock.now())
+            linked = append_facts(connection, draft, expect_seq=expect_seq, guess=guess)
+            if parcels:
+                outbox.queue(connection, chain, parcels, linked.facts[-1].at)
+            return linked
+
+        if not events:
+            return ()
+        linked = self._database.write(work)
+        self._ends[chain] = linked.end
+        return linked.facts
+
+    def version(self) -> int:
+        """Return how many facts there are in all chains together."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT ifnull(sum(seq), 0) FROM chains").fetchone()
+        return int(row[0])
+
+    def read(self, chain: str, after_seq: int = 0) -> tuple[Fact, ...]:
+        """Return the facts of a chain after the given number, in order."""
+        with self._database.reading() as connection:
+            return read_facts(connection, chain, after_seq)
+
+    def chains(self) -> tuple[str, ...]:
+        """Return the names of all chains, oldest first."""
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT chain FROM chains ORDER BY place").fetchall()
+        return tuple(name for (name,) in rows)
+
+    def verify(self) -> tuple[str, ...]:
+        """Return every fault of every chain and of the file itself; empty when sound."""
+        faults: list[str] = []
+        with self._database.snapshot() as connection:
+            try:
+                faults += faults_of(connection)
+                lines = connection.execute("PRAGMA integrity_check(20)").fetchall()
+                faults += (f"The file is damaged: {line}." for (line,) in lines if line != "ok")
+            except sqlite3.Error as error:
+                if not shows_damage(error):
+                    raise
+                faults.append(f"The file is damaged: {error}.")
+        return tuple(faults)
+
+    def due_deliveries(self, now: datetime, limit: int) -> tuple[QueuedDelivery, ...]:
+        """Return what is to be sent now, and what was left `sending` for 30 s by a dead sender."""
+        with self._database.reading() as connection:
+            return outbox.due(connection, now, limit)
+
+    def deliveries(self, incident: str, notice: str = "") -> tuple[QueuedDelivery, ...]:
+        """Return the deliveries of an incident, or of one of its notices."""
+        with self._database.reading() as connection:
+            return outbox.of_incident(connection, incident, notice)
+
+    def move_delivery(
+        self,
+        key: str,
+        state: str,
+        *,
+        due_at: datetime | None = None,
+        reason: str = "",
+        receipt: str = "",
+    ) -> None:
+        """Move a delivery, durably. Of several that move it alike, one succeeds."""
+        self._database.write(
+            lambda connection: outbox.move_delivery(
+                connection,
+                key,
+                state,
+                now=self._clock.now(),
+                due_at=due_at,
+                reason=reason,
+                receipt=receipt,
+            )
+        )
+
+    def remember_people(self, audience: str, people: Sequence[AffectedPerson]) -> int:
+        """Put people and addresses into the contact store under an audience; returns how many."""
+        return self._database.write_without_traces(
+            lambda connection: contacts.remember(connection, audience, people)
+        )
+
+    def audience(self, name: str) -> tuple[str, ...]:
+        """Return the person ids of an audience."""
+        with self._database.reading() as connection:
+            return contacts.members_of(connection, name)
+
+    def address_of(self, person: str, kind: str) -> str | None:
+        """Return one address of a person, or None when there is none (or it was erased)."""
+        with self._database.reading() as connection:
+            return contacts.address_of(connection, person, kind)
+
+    def erase_person(self, person: str) -> None:
+        """Forget a person, leaving no bytes in the files; the chains still verify.
+
+        Raises WorldFailed when another program held an older state of the file open for long:
+        the person is forgotten then, but bytes remain until the call is repeated.
+        """
+        self._database.write_without_traces(lambda connection: contacts.erase(connection, person))
+        with self._database.reading() as connection:
+            row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if row[0]:
+            raise WorldFailed(
+                f"'{person}' is forgotten, but traces are left in the write-ahead log, "
+                "because another program was reading the record.",
+                "Repeat the command when the other program has ended.",
+            )
+
+    def claim(self, incident: str, holder: str, ttl_s: float) -> int | None:
+        """Take or renew the claim to drive an incident; None when another holds it."""
+        return self._database.write(
+            lambda connection: claims.take(connection, incident, holder, self._clock.now(), ttl_s)
+        )
+
+    def release(self, incident: str, holder: str) -> None:
+        """Give the claim back."""
+        self._database.write(lambda connection: claims.give_back(connection, incident, holder))
+
+    def note_progress(
+        self, incident: str, subject: str, done: float, total: float, unit: str
+    ) -> None:
+        """Keep the newest progress of a subject; not worth a sync of the disk."""
+        self._database.write_lightly(
+            lambda connection: connection.execute(
+                "INSERT INTO progress (incident, subject, done, total, unit)"
+                " VALUES (?, ?, ?, ?, ?) ON CONFLICT (incident, subject) DO UPDATE SET"
+                " done = excluded.done, total = excluded.total, unit = excluded.unit",
+                (incident, subject, done, total, unit),
+            )
+        )
+
+    def progress(self, incident: str) -> tuple[tuple[str, float, float, str], ...]:
+        """Return the newest progress of each subject, in the order in which they appeared."""
+        with self._database.reading() as connection:
+            return tuple(
+                connection.execute(
+                    "SELECT subject, done, total, unit FROM progress WHERE incident = ?"
+                    " ORDER BY rowid",
+                    (incident,),
+                ).fetchall()
+            )
+
+    def close(self) -> None:
+        """Close the store, for everyone who shares this opening of it."""
+        self._database.close()

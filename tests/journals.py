@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the journal share: a clock set by hand, sample facts, ways to tamper."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from blackstart.model.events import ActionStarted, NoticeQueued
+from blackstart.ports.channel import Message
+from blackstart.ports.journal import Entry, Journal, Parcel
+
+START = datetime(2026, 11, 23, 3, 0, 0, 123000, tzinfo=UTC)
+
+
+class SetClock:
+    """A clock that moves only when it is told to, in either direction."""
+
+    def __init__(self) -> None:
+        self.present = START
+
+    def now(self) -> datetime:
+        return self.present
+
+    def monotonic_s(self) -> float:
+        return (self.present - START).total_seconds()
+
+    def move(self, seconds: float) -> None:
+        self.present += timedelta(seconds=seconds)
+
+
+def started(number: int) -> ActionStarted:
+    """An event that can be told from its neighbours."""
+    return ActionStarted(
+        run="i1.r1", step="restore_data", action="restore", attempt=number, key=f"i1/{number}"
+    )
+
+
+def entries(count: int, first: int = 1) -> tuple[Entry, ...]:
+    return tuple(Entry(event=started(number)) for number in range(first, first + count))
+
+
+def notice(
+    people: tuple[str, ...], name: str = "announced", subject: str = "We are on it"
+) -> Entry:
+    """A queued notice with one parcel for each person."""
+    event = NoticeQueued(
+        notice=name,
+        kind="announced",
+        channel="users",
+        audience="affected",
+        recipients=len(people),
+        subject=subject,
+        body="0" * 64,
+    )
+    message = Message(subject=subject, body="Said plainly.", kind="announced", incident="i1")
+    parcels = tuple(
+        Parcel(notice=name, channel="users", person=person, message=message) for person in people
+    )
+    return Entry(event=event, parcels=parcels)
+
+
+def attempts_of(journal: Journal, chain: str) -> list[int]:
+    """The numbers of the `started` events of a chain, as they are read back."""
+    return [
+        fact.event.attempt for fact in journal.read(chain) if isinstance(fact.event, ActionStarted)
+    ]
+
+
+@contextlib.contextmanager
+def tampering(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the file as somebody who has taken away the triggers that protect the facts."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER facts_never_change")
+        connection.execute("DROP TRIGGER facts_never_go")
+        yield connection

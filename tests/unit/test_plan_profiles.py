@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shipped profiles are whole, and a broken one is explained like a broken plan."""
+
+import pytest
+
+from blackstart.model.runbook import ASSESS_IMPACT, POLICY_STEPS
+from blackstart.planfile.problems import Problems
+from blackstart.planfile.profiles import load_profile, profile_names, read_profile
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_a_profile_has_every_step_of_the_policy_in_its_order(name: str) -> None:
+    problems = Problems()
+    profile = load_profile(name, problems)
+    assert problems.lines() == ()
+    assert profile.entry.profile == name
+    assert [step.name for step in profile.entry.steps] == [ASSESS_IMPACT, *POLICY_STEPS]
+    titles = {step.name: step.title for step in profile.entry.steps}
+    assert all(POLICY_STEPS[step] in str(titles[step]) for step in ("notify_users", "update_dns"))
+    assert all(step.owner for step in profile.entry.steps)
+
+
+def test_there_is_a_profile_for_flowfuse() -> None:
+    assert "flowfuse/local@1" in profile_names()
+
+
+def test_an_unknown_profile_is_not_there() -> None:
+    with pytest.raises(KeyError):
+        load_profile("flowfuse/moon@1", Problems())
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"profile: x/y@1\n", "p.yaml:1:1: 'description' is missing here"),
+        (b"a: [", "p.yaml:1:5: the YAML cannot be read"),
+        (
+            b"profile: x/y@1\ndescription: d\nsettings: {}\nsteps: [{ title: t }]",
+            "p.yaml:4:9: 'name' is missing in 'steps.0' → add 'name'",
+        ),
+    ],
+)
+def test_a_broken_profile_is_explained(content: bytes, problem: str) -> None:
+    problems = Problems()
+    read_profile("p.yaml", content, problems)
+    assert any(problem in line for line in problems.lines()), problems.lines()
