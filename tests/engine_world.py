@@ -232,6 +232,7 @@ def make_runbook(marks: Path) -> Runbook:
                 title="Announce",
                 after=("update_dns",),
                 blocking=False,
+                do=(ActionSpec(name="roster", use="roll.call"),),
                 notices=(NoticeSpec(kind="recovered", channel="users", audience="affected"),),
             ),
         ),

@@ -34,7 +34,7 @@ _PAUSE_MOST_S = 60.0
 _ENDED = (DeliveryState.ACCEPTED, DeliveryState.REFUSED, DeliveryState.UNCERTAIN)
 
 
-def queue_notice(house: Installation, journal: Journal, incident: Incident, notice: Notice) -> None:
+def queue_notice(house: Installation, journal: Journal, notice: Notice, incident: Incident) -> None:
     """Put the notice and one delivery per recipient into the journal, in one transaction."""
     text = compose(notice.kind, house.plan, incident, notice.about)
     message = Message(

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from blackstart.engine.acting import carry_out, job_of, started
 from blackstart.engine.decide import Act, Draft, Record, WakeAt, decide
@@ -179,7 +180,7 @@ def _carry_out(state: _Drive, incident: Incident, workers: ThreadPoolExecutor) -
                 if _start(state, incident, decision, workers):
                     return True
             case Notice():
-                _try(lambda i, n=decision: queue_notice(house, journal, i, n), incident)  # type: ignore[misc]
+                _try(partial(queue_notice, house, journal, decision), incident)
                 return True
             case Draft():
                 _try(lambda i: _draft(state, i), incident)

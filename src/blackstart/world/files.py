@@ -56,13 +56,3 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
 def free_bytes(path: Path) -> int:
     """Return the free space on the file system that holds the path."""
     return shutil.disk_usage(path).free
-
-
-def size_of_tree(path: Path) -> int:
-    """Return the sum of the sizes of all files below the path, in bytes."""
-    total = 0
-    for folder, _, names in os.walk(path):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(folder, name)).st_size
-    return total
