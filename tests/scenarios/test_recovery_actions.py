@@ -254,7 +254,7 @@ def test_a_backup_is_verified_and_a_flipped_byte_is_noticed(bench: Bench) -> Non
     assert float(str(good.outputs["took_s"])) < 20
     repository = bench.layout.backup / "repo" / "backup"
     largest = max(
-        (path for path in repository.rglob("*") if path.is_file() and not path.is_symlink()),
+        (path for path in repository.rglob("pg_data/base/**/*.zst") if not path.is_symlink()),
         key=lambda path: path.stat().st_size,
     )
     whole = largest.read_bytes()
@@ -295,11 +295,9 @@ def test_a_restore_that_dies_is_found_and_done_again(bench: Bench) -> None:
     victim.join(60)
     assert victim.exitcode == -signal.SIGKILL
     assert isinstance(restore(bench).inspect(bench.stage.context(key=key)), Partial)
-    assert wait_until(
-        lambda: all(one.command != "pgbackrest" for one in residents(bench.workplace().site)),
-        timeout_s=10,
-    )
     bench.done(restore(bench))
+    names = [one.command for one in residents(bench.workplace().site)]
+    assert "pgbackrest" not in names  # the workers of the killed one are gone too
     assert any(unit == "%" for _, _, unit in bench.stage.ticks)
 
 

@@ -22,7 +22,14 @@ from typing import ClassVar
 from blackstart.model.errors import Refused, WorldFailed
 from blackstart.ports.action import Context, Done, Finding, Outcome
 from blackstart.ports.secrets import SecretRef
-from blackstart.providers.places import DATABASE, Workplace, directory_of, said, work_in
+from blackstart.providers.places import (
+    DATABASE,
+    Workplace,
+    directory_of,
+    end_orphans,
+    said,
+    work_in,
+)
 from blackstart.providers.traces import begin, finding, finish, returns_failures
 from blackstart.world.files import write_durably
 from blackstart.world.namespaces import residents
@@ -60,6 +67,7 @@ class Install:
         """Check and unpack both at the same time."""
         work = work_in(self.place, self.site, context)
         begin(work.directory, _INSTALL, context)
+        end_orphans(work, "zstd", "tar")
         home = work.directory / "flowfuse"
         stacks = home / "var" / "stacks"
         for folder in (home / "var", stacks):

@@ -93,19 +93,16 @@ def list_backups(
     /usr; empty: that of PATH). Raises WorldFailed when the repository is not there, does not open
     with the key, or holds no such stanza.
     """
-    done = process.run(
-        [
-            _program(packages),
-            "info",
-            "--no-config",
-            f"--stanza={repository.stanza}",
-            "--output=json",
-        ],
-        env=_environment(repository, packages),
-        timeout_s=min(_INFO_LIMIT_S, seconds_left(context)),
-        cancelled=context.cancelled,
-    )
     hint = "check the repository's path, its owner and its key"
+    try:
+        done = process.run(
+            [*_program(packages), "info", f"--stanza={repository.stanza}", "--output=json"],
+            env=_environment(repository, packages),
+            timeout_s=min(_INFO_LIMIT_S, seconds_left(context)),
+            cancelled=context.cancelled,
+        )
+    except process.ProcessError as failure:
+        raise WorldFailed(f"the repository cannot be asked: {failure}", failure.hint) from failure
     if done.code != 0:
         raise WorldFailed(f"the repository {repository.path} does not open: {said(done)}", hint)
     return parse_backups(done.out, repository.stanza)
@@ -219,8 +216,10 @@ def percent_in(line: str) -> float | None:
     return None if found is None else float(found.group(1))
 
 
-def _program(packages: str) -> str:
-    return str(Path(packages) / "bin" / "pgbackrest") if packages else "pgbackrest"
+def _program(packages: str) -> tuple[str, str]:
+    """Return the program, told not to read the machine's own configuration."""
+    tool = str(Path(packages) / "bin" / "pgbackrest") if packages else "pgbackrest"
+    return tool, "--no-config"
 
 
 def _environment(repository: Repository, packages: str) -> Mapping[str, str]:

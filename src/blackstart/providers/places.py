@@ -11,6 +11,7 @@ from blackstart.model.errors import Refused, WorldFailed
 from blackstart.ports.action import Context
 from blackstart.world import process
 from blackstart.world.http import Response, fetch
+from blackstart.world.namespaces import residents
 from blackstart.world.sites import Site, inside, load_site
 
 DATABASE = "flowforge"
@@ -129,6 +130,18 @@ def work_in(place: str, name: str, context: Context) -> Workplace:
             "name a target of this run; what another run made is never touched",
         )
     return workplace
+
+
+def end_orphans(work: Workplace, *programs: str) -> None:
+    """Kill what of these programs outlived its own parent in the site: a killed attempt leaves it.
+
+    Orphans belong to the site's init; what a living server started is left alone.
+    """
+    orphans = set(process.children_of(work.site.init_pid))
+    for one in residents(work.site):
+        ticks = process.started_ticks(one.pid)
+        if one.command in programs and one.pid in orphans and ticks is not None:
+            process.end(one.pid, ticks, grace_s=0)
 
 
 def directory_of(place: str, name: str) -> Path:
