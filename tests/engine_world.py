@@ -36,6 +36,7 @@ from blackstart.world.clock import SystemClock
 
 INCIDENT = "20261123-031415-shop-ab12"
 AT = datetime(2026, 11, 23, 3, 14, 15, tzinfo=UTC)
+_OPENED: list[Journal] = []
 ANSWERS = {"acknowledge": "acknowledged", "decision": "rebuild", "gate": "go"}
 
 
@@ -296,8 +297,16 @@ def house_in(world: World, journal: Journal, holder: str = "test") -> Installati
 
 
 def journal_in(world: World) -> Journal:
-    """Open the world's journal."""
-    return open_journal(world.root / "journal.db", SystemClock())
+    """Open the world's journal; `close_all` closes it."""
+    journal = open_journal(world.root / "journal.db", SystemClock())
+    _OPENED.append(journal)
+    return journal
+
+
+def close_all() -> None:
+    """Close every journal that was opened since the last time."""
+    while _OPENED:
+        _OPENED.pop().close()
 
 
 def report(journal: Journal) -> None:

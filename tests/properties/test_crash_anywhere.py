@@ -7,7 +7,7 @@ performed is counted in the world, not in the record.
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from tests.engine_world import (
     Touch,
     World,
     answer_all,
+    close_all,
     drive_to_end,
     house_in,
     is_told,
@@ -35,6 +36,12 @@ from tests.engine_world import (
 )
 
 STRIDE = int(os.environ.get("BLACKSTART_STRIDE", "7"))  # 1 dies at every single write
+
+
+@pytest.fixture(autouse=True)
+def _journals_are_closed() -> Iterator[None]:
+    yield
+    close_all()
 
 
 class Died(BaseException):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The driver, whole: an incident from report to its sign-off, on a small world that keeps marks."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,18 @@ from blackstart.model.states import IncidentState, StepState
 from tests.engine_world import (
     ANSWERS,
     INCIDENT,
+    close_all,
     drive_to_end,
     journal_in,
     make_world,
     report,
 )
+
+
+@pytest.fixture(autouse=True)
+def _journals_are_closed() -> Iterator[None]:
+    yield
+    close_all()
 
 
 def run_of(incident: Incident) -> str:

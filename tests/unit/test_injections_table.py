@@ -14,7 +14,7 @@ def test_the_first_five_are_there_and_each_says_where_to_stop() -> None:
     assert stops == {
         "wrong-credential-secret": "restore_data.credentials",
         "stale-path": "restore_data.relocated",
-        "open-listener": "secure_environment.listeners",
+        "open-listener": "verify_observability.listeners",
         "alert-route-missing": "verify_observability.alert",
         "dns-update-refused": "update_dns.record",
     }

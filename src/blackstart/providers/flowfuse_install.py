@@ -26,7 +26,7 @@ from blackstart.providers.places import (
     DATABASE,
     Workplace,
     directory_of,
-    end_orphans,
+    end_strays,
     said,
     work_in,
 )
@@ -67,7 +67,7 @@ class Install:
         """Check and unpack both at the same time."""
         work = work_in(self.place, self.site, context)
         begin(work.directory, _INSTALL, context)
-        end_orphans(work, "zstd", "tar")
+        end_strays(work, "zstd", "tar")
         home = work.directory / "flowfuse"
         stacks = home / "var" / "stacks"
         for folder in (home / "var", stacks):

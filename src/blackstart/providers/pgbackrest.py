@@ -24,7 +24,7 @@ from blackstart.providers.pgbackrest_repository import (
     repository_of,
 )
 from blackstart.providers.pgbackrest_verify import VerifyPoint
-from blackstart.providers.places import Workplace, directory_of, end_orphans, said, work_in
+from blackstart.providers.places import Workplace, directory_of, end_strays, said, work_in
 from blackstart.providers.postgres_cluster import (
     access_text,
     as_utc,
@@ -115,7 +115,7 @@ class Restore:
         work = work_in(self.place, self.site, context)
         _refuse_used_cluster(work)
         begin(work.directory, _RESTORE, context)
-        end_orphans(work, "pgbackrest")
+        end_strays(work, "pgbackrest")
         opened = repository_of(context, self.repository, self.repository_key, self.stanza)
         command = _prepare_tool(work, opened, self.received_wal)
         _run_restore(work, opened.stanza, self.point, command)
@@ -162,7 +162,7 @@ class Backup:
         """Create the stanza, switch archiving on, check that a segment arrives, back up."""
         work = work_in(self.place, self.site, context)
         begin(work.directory, _BACKUP, context)
-        end_orphans(work, "pgbackrest")
+        end_strays(work, "pgbackrest")
         opened = repository_of(context, self.repository, self.repository_key, self.stanza)
         folder = Path(self.repository)
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)

@@ -132,15 +132,14 @@ def work_in(place: str, name: str, context: Context) -> Workplace:
     return workplace
 
 
-def end_orphans(work: Workplace, *programs: str) -> None:
-    """Kill what of these programs outlived its own parent in the site: a killed attempt leaves it.
+def end_strays(work: Workplace, *programs: str) -> None:
+    """Kill every one of these programs in the site: a killed attempt leaves workers behind.
 
-    Orphans belong to the site's init; what a living server started is left alone.
+    Also kills pgBackRest when the server archives with it at that moment; the server tries again.
     """
-    orphans = set(process.children_of(work.site.init_pid))
     for one in residents(work.site):
         ticks = process.started_ticks(one.pid)
-        if one.command in programs and one.pid in orphans and ticks is not None:
+        if one.command in programs and ticks is not None:
             process.end(one.pid, ticks, grace_s=0)
 
 

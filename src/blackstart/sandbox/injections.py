@@ -146,9 +146,9 @@ INJECTIONS = {
         Injection(
             name="open-listener",
             what="a strange program listens on all addresses of the new site, "
-            "and the firewall is opened for it again and again",
+            "and the firewall is opened for it, after the first security check has passed",
             when=When.DURING_RECOVERY,
-            expected_stop="secure_environment.listeners",
+            expected_stop="verify_observability.listeners",
             inject=_start_intruder,
         ),
         Injection(

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An intruder in the new site: a program that listens to the network, let in by the firewall.
 
-It waits for the recovery site, then keeps the port open as long as the site lives: whenever the
-listener or the firewall rule is gone, it is made again, as malware does.
+It waits until data comes into the recovery site. The first security check has passed by then, so
+only the second can find it. It keeps the port open as long as the site lives: whenever listener or
+firewall rule is gone, it is made again, as malware does.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def keep_listener_open(layout: Layout, stop: threading.Event) -> None:
     seen = False
     while not stop.wait(_LOOK_EVERY_S):
         site = load_site(layout.sites, RECOVERY)
-        if site is not None and (site.directory / "etc" / "ready").exists():
+        if site is not None and (site.directory / "pg" / "PG_VERSION").exists():
             seen = True
             open_once(site)
         elif seen:
