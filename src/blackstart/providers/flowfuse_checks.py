@@ -123,6 +123,7 @@ class ExpectCounts:
         return Done(
             summary=f"{users} users, {teams} teams, {instances} instances: nothing is missing",
             outputs={"users": users, "teams": teams, "instances": instances},
+            evidence=(context.keep("counts.json", msgspec.json.encode(found)),),
         )
 
 
@@ -155,10 +156,11 @@ class ExpectFlows:
                 hint="read the instance's out.log and its editor; a flow may have been changed "
                 "after the manifest was taken",
             )
-        pages = sum(len(one.probes) for one in ran)
+        pages = [f"{one.name}{probe.path} {probe.sha256}" for one in ran for probe in one.probes]
         return Done(
-            summary=f"{len(ran)} instances, {pages} pages answer as before",
-            outputs={"pages": pages},
+            summary=f"{len(ran)} instances, {len(pages)} pages answer as before",
+            outputs={"pages": len(pages)},
+            evidence=(context.keep("pages.txt", "\n".join(pages).encode()),),
         )
 
 
@@ -196,6 +198,7 @@ class ExpectSafeAccounts:
         return Done(
             summary=f"{count} administrators, all known; no default account; nothing is open",
             outputs={"administrators": count},
+            evidence=(context.keep("accounts.json", msgspec.json.encode(found)),),
         )
 
 

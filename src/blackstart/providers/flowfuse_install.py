@@ -81,9 +81,11 @@ class Install:
             digests = list(pool.map(lambda tree: _install(work, tree[0], tree[1], progress), trees))
         if not (home / ENTRY).is_file():
             raise WorldFailed("the artefact holds no FlowFuse", f"it must contain {ENTRY[4:]}")
+        lines = (f"{digest}  {path.name}" for digest, (path, _) in zip(digests, trees, strict=True))
         done = Done(
             summary=f"FlowFuse {self.version} and Node-RED {self.stack} installed",
             outputs={"sha256": digests[0]},
+            evidence=(context.keep("installed.txt", "\n".join(lines).encode()),),
         )
         return finish(work.directory, _INSTALL, context, done)
 
@@ -123,7 +125,11 @@ class Configure:
         _put(authority, Path(self.ca_certificate).read_bytes(), 0o644)
         content = settings_of(self, context.reveal(self.database_password), str(authority))
         _put(home / "etc" / "flowforge.yml", json.dumps(content, indent=1).encode(), 0o600)
-        done = Done(summary=f"FlowFuse is configured as https://{self.public_name}")
+        shown = json.dumps(settings_of(self, "(hidden)", str(authority)), indent=1).encode()
+        done = Done(
+            summary=f"FlowFuse is configured as https://{self.public_name}",
+            evidence=(context.keep("flowforge.yml", shown),),
+        )
         return finish(work.directory, _CONFIGURE, context, done)
 
     def inspect(self, context: Context) -> Finding:

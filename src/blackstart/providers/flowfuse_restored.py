@@ -115,9 +115,11 @@ class ExpectCredentials:
                 "its flows would run without their passwords, and say nothing",
             )
         nodes = sum(len(found) for found in wanted.values())
+        names = (f"{row.name}: opens, nodes {', '.join(wanted.get(row.id, ()))}" for row in rows)
         return Done(
             summary=f"the credentials of {len(rows)} instances open, all {nodes} nodes have theirs",
             outputs={"instances": len(rows)},
+            evidence=(context.keep("credentials.txt", "\n".join(names).encode()),),
         )
 
 

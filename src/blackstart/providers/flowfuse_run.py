@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
+
 from blackstart.model.errors import Refused, WorldFailed
 from blackstart.ports.action import Context, Done, Failed, Finding, Outcome
 from blackstart.providers.flowfuse_api import (
@@ -131,6 +133,7 @@ class StartInstances:
         done = Done(
             summary=f"{count} instances run; those that were suspended stay suspended",
             outputs={"started": count},
+            evidence=(context.keep("instances.json", msgspec.json.encode(held)),),
         )
         return finish(work.directory, _INSTANCES, context, done)
 
@@ -172,6 +175,7 @@ class ExpectStable:
         return Done(
             summary=f"FlowFuse and {len(first.instances)} instances stayed up for {self.for_s:g} s",
             outputs={"for_s": float(self.for_s)},
+            evidence=(context.keep("stable.json", msgspec.json.encode(first)),),
         )
 
 

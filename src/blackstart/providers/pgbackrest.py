@@ -181,6 +181,7 @@ class Backup:
         done = Done(
             summary=f"the new site archives its WAL; first full backup {labels[-1]}",
             outputs={"label": labels[-1]},
+            evidence=(context.keep("backups.json", listed.encode()),),
         )
         return finish(work.directory, _BACKUP, context, done)
 
