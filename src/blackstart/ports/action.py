@@ -132,6 +132,20 @@ class Action(Protocol):
 
 
 @runtime_checkable
+class Undoable(Protocol):
+    """The power to take back. An action has it by having the method; most need none, because what
+    they made lies inside a site that goes as a whole.
+    """
+
+    def undo(self, context: Context) -> Outcome:
+        """Take back what `perform` did for this run (by marker, not by key); may be repeated.
+
+        Done also when there is nothing left to take back, or never was.
+        """
+        ...
+
+
+@runtime_checkable
 class Check(Protocol):
     """A read-only question to the world with an expected answer. May be asked again at any time."""
 
