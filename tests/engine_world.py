@@ -10,136 +10,30 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from blackstart.engine.installation import Installation
 from blackstart.engine.runner import drive
 from blackstart.model import events as ev
-from blackstart.model.asks import answer
+from blackstart.model.asks import Answer, Known, answer
 from blackstart.model.errors import Refused
 from blackstart.model.incident import Incident, fold
 from blackstart.model.people import Person, Role, Team
 from blackstart.model.plan import ChannelSpec, Plan, Policy, System, Target
 from blackstart.model.runbook import ActionSpec, NoticeSpec, Phase, Runbook, StepSpec
 from blackstart.model.states import IncidentState
-from blackstart.ports.action import Context, Done, Failed, Finding, NotDone, Outcome
-from blackstart.ports.channel import Accepted, Delivery, Lookup, Message, Missing, Rejected
 from blackstart.ports.journal import Entry, Journal
-from blackstart.ports.roster import AffectedPerson
-from blackstart.ports.secrets import SecretRef
 from blackstart.store.evidence import open_evidence
 from blackstart.store.secretbox import open_secret_box
 from blackstart.store.sqlite import open_journal
 from blackstart.world.clock import SystemClock
+from tests.engine_verbs import AT, VERBS
 
 INCIDENT = "20261123-031415-shop-ab12"
-AT = datetime(2026, 11, 23, 3, 14, 15, tzinfo=UTC)
 _OPENED: list[Journal] = []
 ANSWERS = {"acknowledge": "acknowledged", "decision": "rebuild", "gate": "go"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Touch:
-    """Leave a mark named by the key; `gives` becomes the output `value`."""
-
-    outputs: ClassVar[Mapping[str, str]] = {"value": "what was given"}
-    folder: str
-    gives: str = "x"
-    fails_while: str = ""
-
-    def preview(self, context: Context) -> str:
-        """Say it."""
-        return f"would leave {context.key}"
-
-    def perform(self, context: Context) -> Outcome:
-        """Leave the mark; a second mark under the same key is kept as such."""
-        if self.fails_while and Path(self.fails_while).exists():
-            return Failed(summary="the world is not ready", hint="make it ready, then retry")
-        with (Path(self.folder) / context.key.replace("/", "~")).open("a") as mark:
-            mark.write(f"{self.gives}\n")
-        return Done(summary="left a mark", outputs={"value": self.gives})
-
-    def inspect(self, context: Context) -> Finding:
-        """Look for the mark."""
-        mark = Path(self.folder) / context.key.replace("/", "~")
-        return Done(summary="found", outputs={"value": self.gives}) if mark.exists() else NotDone()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """A check that is content while no file says otherwise."""
-
-    outputs: ClassVar[Mapping[str, str]] = {"first_service_at": "when", "recovered_to": "when"}
-    fails_while: str = ""
-
-    def check(self, context: Context) -> Outcome:
-        """Look once."""
-        if self.fails_while and Path(self.fails_while).exists():
-            return Failed(summary="it does not answer", hint="look at it")
-        now = context.now().isoformat()
-        return Done(
-            summary="it answers",
-            outputs={"first_service_at": now, "recovered_to": AT.isoformat()},
-            sightings=(ev.Sighting(subject="database", condition="lost", seen="no answer"),),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Roll:
-    """Remember two users."""
-
-    outputs: ClassVar[Mapping[str, str]] = {"people": "how many"}
-
-    def check(self, context: Context) -> Outcome:
-        """Remember them."""
-        people = (
-            AffectedPerson(id="u1", name="Ada", addresses={"box": "ada"}),
-            AffectedPerson(id="u2", name="Ben", addresses={"box": "ben"}),
-        )
-        return Done(outputs={"people": context.remember("affected", people)})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
-    """A channel that keeps what it gets in a folder and can be asked."""
-
-    address_kind: ClassVar[str] = "box"
-    can_look_up: ClassVar[bool] = True
-    folder: str
-    refuses_while: str = ""
-
-    def send(
-        self, message: Message, key: str, address: str, reveal: Callable[[SecretRef], str]
-    ) -> Delivery:
-        """Keep it."""
-        if self.refuses_while and Path(self.refuses_while).exists():
-            return Rejected(reason="the box is shut", again=False)
-        with (Path(self.folder) / key.replace("/", "~")).open("a") as letter:
-            letter.write(f"{address}|{message.subject}\n")
-        return Accepted(receipt=key)
-
-    def lookup(self, key: str, address: str, reveal: Callable[[SecretRef], str]) -> Lookup:
-        """Look for it."""
-        letter = Path(self.folder) / key.replace("/", "~")
-        return Accepted(receipt=key) if letter.exists() else Missing()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Board(Box):
-    """The same, with one place of its own."""
-
-    address_kind: ClassVar[str] = ""
-
-
-VERBS: Mapping[str, type[Any]] = {
-    "touch.it": Touch,
-    "look.it": Look,
-    "roll.call": Roll,
-    "box.send": Box,
-    "board.post": Board,
-}
 
 
 def make_plan(letters: Path) -> Plan:
@@ -293,6 +187,7 @@ def house_in(world: World, journal: Journal, holder: str = "test") -> Installati
         redact=lambda text: text,
         probe=(),
         holder=holder,
+        replan=lambda _: house_in(world, journal, holder),
     )
 
 
@@ -323,24 +218,35 @@ def report(journal: Journal) -> None:
         journal.append(INCIDENT, "watch", [Entry(event=reported)])
 
 
+def known_in(world: World) -> Known:
+    """Return what is known when an answer or an order is judged."""
+    return Known(
+        plan=make_plan(world.letters),
+        runbooks={"shop": make_runbook(world.marks)},
+        now=SystemClock().now(),
+    )
+
+
+def give(
+    world: World, journal: Journal, make: Callable[[Known, Incident], tuple[ev.Event, ...]]
+) -> Incident:
+    """Record what a person orders, as `bootstrap.order` does, and return the incident."""
+    incident = fold(journal.read(INCIDENT))
+    events = make(known_in(world), incident)
+    journal.append(INCIDENT, "p1", [Entry(event=e) for e in events], expect_seq=incident.seq)
+    return fold(journal.read(INCIDENT))
+
+
 def answer_all(
     world: World, journal: Journal, stop: threading.Event, says: Mapping[str, str]
 ) -> None:
     """Be the people: answer every open question whose kind has an answer, until stopped."""
-    plan = make_plan(world.letters)
     while not stop.wait(0.01):
         incident = fold(journal.read(INCIDENT))
         for ask in incident.open_asks():
             if ask.opened.kind in says:
-                events = answer(
-                    plan,
-                    incident,
-                    ask.opened.ask,
-                    answer=says[ask.opened.kind],
-                    by="p1",
-                    why="test",
-                    how="automatic",
-                )
+                said = Answer(text=says[ask.opened.kind], by="p1", why="test", how="automatic")
+                events = answer(known_in(world), incident, ask.opened.ask, said)
                 with suppress(Refused):  # facts came in between: look again
                     journal.append(
                         INCIDENT, "p1", [Entry(event=e) for e in events], expect_seq=incident.seq

@@ -1,53 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every journal must do, whatever it is kept in. A new one adds a line to IMPLEMENTATIONS."""
+"""What every journal must do, whatever it is kept in. See `conftest`."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from blackstart.model.errors import IllegalMove, JournalFailed, Refused
 from blackstart.model.events import INSTALLATION, NoticeQueued, RecoveryActivated
-from blackstart.ports.clock import Clock
 from blackstart.ports.journal import Entry, Journal, QueuedDelivery
 from blackstart.ports.roster import AffectedPerson
-from blackstart.store.sqlite import open_journal
-from tests.journals import START, SetClock, attempts_of, entries, notice, started
-
-
-def sqlite_at(folder: Path, clock: Clock) -> Journal:
-    return open_journal(folder / "home" / "journal.db", clock)
-
-
-IMPLEMENTATIONS: dict[str, Callable[[Path, Clock], Journal]] = {"sqlite": sqlite_at}
-
-
-@dataclass(kw_only=True)
-class Desk:
-    """A journal, its clock, and the means to open the same journal once more."""
-
-    clock: SetClock
-    journal: Journal
-    open_again: Callable[[], Journal]
-
-
-@pytest.fixture(params=sorted(IMPLEMENTATIONS))
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    clock = SetClock()
-    opened: list[Journal] = []
-
-    def open_again() -> Journal:
-        opened.append(IMPLEMENTATIONS[request.param](tmp_path, clock))
-        return opened[-1]
-
-    yield Desk(clock=clock, journal=open_again(), open_again=open_again)
-    for journal in opened:
-        journal.close()
+from tests.conformance.conftest import Desk
+from tests.journals import START, attempts_of, entries, notice, started
 
 
 def run_together(threads: list[threading.Thread]) -> None:
@@ -242,7 +208,7 @@ def test_due_are_those_whose_time_has_come_earliest_first(desk: Desk) -> None:
     journal = desk.journal
 
     def due(now: datetime, limit: int = 10) -> list[str]:
-        return [each.person for each in journal.due_deliveries(now, limit)]
+        return [each.person for each in journal.due_deliveries("i1", now, limit)]
 
     journal.append("i1", "p1", [notice(("u1", "u2", "u3"))])
     first = journal.deliveries("i1")[0].key
@@ -258,14 +224,14 @@ def test_what_a_dead_sender_left_is_reported_after_its_lease(desk: Desk) -> None
     desk.journal.append("i1", "p1", [notice(("u1",))])
     key = only_delivery(desk.journal).key
     desk.journal.move_delivery(key, "sending")
-    assert desk.journal.due_deliveries(START + timedelta(seconds=29.9), 10) == ()
-    (left,) = desk.journal.due_deliveries(START + timedelta(seconds=30), 10)
+    assert desk.journal.due_deliveries("i1", START + timedelta(seconds=29.9), 10) == ()
+    (left,) = desk.journal.due_deliveries("i1", START + timedelta(seconds=30), 10)
     assert (left.key, left.state) == (key, "sending")
     desk.journal.move_delivery(key, "uncertain", reason="the sender died")
-    assert desk.journal.due_deliveries(START + timedelta(days=1), 10) == ()
+    assert desk.journal.due_deliveries("i1", START + timedelta(days=1), 10) == ()
     desk.clock.move(31)
     desk.journal.move_delivery(key, "queued")
-    assert len(desk.journal.due_deliveries(desk.clock.now(), 10)) == 1
+    assert len(desk.journal.due_deliveries("i1", desk.clock.now(), 10)) == 1
 
 
 # Contacts
@@ -305,7 +271,7 @@ def test_an_erased_person_is_forgotten_and_the_chains_still_verify(desk: Desk) -
         ("accepted", ""),
         ("refused", ""),
     ]
-    (of_bob,) = journal.due_deliveries(START, 10)
+    (of_bob,) = journal.due_deliveries("i1", START, 10)
     assert (of_bob.person, of_bob.message.body) == ("u2", "Said plainly.")
     assert journal.read("i1") == facts
     assert journal.verify() == ()

@@ -19,11 +19,10 @@ from blackstart.model.incident import Incident, fold
 from blackstart.model.states import IncidentState, StepState
 from blackstart.ports.action import Context, Finding, NotDone
 from blackstart.ports.journal import Journal
+from tests.engine_verbs import VERBS, Touch
 from tests.engine_world import (
     ANSWERS,
     INCIDENT,
-    VERBS,
-    Touch,
     World,
     answer_all,
     close_all,

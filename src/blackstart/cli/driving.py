@@ -13,20 +13,19 @@ import click
 from blackstart.bootstrap import (
     Home,
     house_of,
-    incidents,
     load_verbs,
     open_home,
+    read_incidents,
     read_plan,
     report_incident,
     watching,
 )
 from blackstart.cli.options import with_home, with_plan
 from blackstart.engine.probe import answer_probe
-from blackstart.engine.runner import drive
+from blackstart.engine.runner import drive, is_finished
 from blackstart.engine.watch import watch as watch_until_down
 from blackstart.model.errors import BlackstartError, Refused
 from blackstart.model.plan import Mode
-from blackstart.model.states import IncidentState
 from blackstart.ports.action import Failed
 from blackstart.world.clock import SystemClock
 
@@ -47,17 +46,34 @@ def agent(home: Path) -> None:
     stop = stop_on_signals()
     click.echo("The agent drives what is open; end it with Ctrl-C, nothing is lost.")
     drivers: dict[str, threading.Thread] = {}
+    over: set[str] = set()
+    version = -1
     while not stop.is_set():
-        for incident in incidents(opened):
-            driver = drivers.get(incident.id)
-            if incident.state is IncidentState.CLOSED or (driver and driver.is_alive()):
-                continue
-            driver = threading.Thread(target=_drive, args=(opened, incident.id, stop))
-            drivers[incident.id] = driver
-            driver.start()
+        newest = opened.journal.version()
+        if newest != version or any(not driver.is_alive() for driver in drivers.values()):
+            version = newest
+            _start_drivers(opened, drivers, over, stop)
         stop.wait(0.2)
     for driver in drivers.values():
         driver.join()
+
+
+def _start_drivers(
+    home: Home, drivers: dict[str, threading.Thread], over: set[str], stop: threading.Event
+) -> None:
+    """Start a driver for each incident that has none; one that cannot be read is said once."""
+    for name in list(drivers):
+        if not drivers[name].is_alive():
+            del drivers[name]
+    for name, found in read_incidents(home, but=frozenset(over) | drivers.keys()):
+        if isinstance(found, BlackstartError):
+            over.add(name)
+            click.echo(f"{name}: {found}", err=True)
+        elif is_finished(found):
+            over.add(name)
+        else:
+            drivers[name] = threading.Thread(target=_drive, args=(home, name, stop))
+            drivers[name].start()
 
 
 def _drive(home: Home, incident: str, stop: threading.Event) -> None:

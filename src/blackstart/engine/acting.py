@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from functools import partial
+from operator import itemgetter
+from typing import TypeVar, assert_never
 
 from blackstart.engine.installation import Installation, build
 from blackstart.engine.probe import look_from
 from blackstart.model import events as ev
-from blackstart.model.codec import to_bytes
+from blackstart.model import orders
 from blackstart.model.errors import BlackstartError, JournalFailed
-from blackstart.model.incident import RunView
+from blackstart.model.incident import Incident, RunView, StepView
 from blackstart.model.plan import Target
 from blackstart.model.references import fill
-from blackstart.model.runbook import ActionSpec, Param
+from blackstart.model.runbook import MANUAL, ActionSpec, Param, StepSpec
 from blackstart.ports.action import (
     Action,
     Check,
@@ -32,6 +34,7 @@ from blackstart.ports.action import (
     Outcome,
     Partial,
     Running,
+    Undoable,
     Unknown,
 )
 from blackstart.ports.journal import Entry, Journal
@@ -39,6 +42,7 @@ from blackstart.ports.roster import AffectedPerson
 
 _LOOK_AGAIN_S = 1.0
 _PROGRESS_EVERY_S = 0.2
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,12 @@ class Job:
     step: str
     spec: ActionSpec
     attempt: int
-    params: dict[str, Param]
+    given: Mapping[str, Mapping[str, Param]]  # what other actions gave: step → output → value
+
+    @property
+    def params(self) -> dict[str, Param]:
+        """The parameters, filled in. Raises Refused when an output that they name is not there."""
+        return fill(self.spec.params, self.given)
 
     @property
     def key(self) -> str:
@@ -69,7 +78,7 @@ def key_of(run: str, step: str, action: str, attempt: int) -> str:
 def job_of(
     incident: str, run: RunView, target: Target, step: str, spec: ActionSpec, attempt: int
 ) -> Job:
-    """Return the job, its parameters filled in with what other actions gave."""
+    """Return the job, with what other actions gave so far."""
     return Job(
         incident=incident,
         run=run.started.run,
@@ -79,7 +88,7 @@ def job_of(
         step=step,
         spec=spec,
         attempt=attempt,
-        params=dict(fill(spec.params, run.outputs())),
+        given=run.outputs(),
     )
 
 
@@ -91,23 +100,44 @@ def carry_out(
     Raises JournalFailed when the end cannot be recorded; the attempt is then in doubt for
     whoever drives next.
     """
-    try:
+
+    def act() -> tuple[Job, Outcome | None]:
         provider = build(house.verbs, job.spec.use, job.params)
         if isinstance(provider, Check):
-            outcome = _ask(house, journal, job, provider, halt)
-        elif is_in_doubt:
-            job, outcome = _look_then_act(house, journal, job, provider, halt)
-        else:
-            outcome = provider.perform(_context(house, journal, job, halt))
+            return job, _ask(house, journal, job, provider, halt)
+        if is_in_doubt:
+            return _look_then_act(house, journal, job, provider, halt)
+        return job, provider.perform(_context(house, journal, job, halt))
+
+    done = _safely(house, job, act)
+    job, seen = (job, done) if isinstance(done, Failed) else done
+    outcome = seen or _not_seen(job)
+    if halt.is_set() and isinstance(outcome, Failed):
+        return  # stopped by us, not by the world: it stays in doubt, whoever drives next looks
+    _record_end(house, journal, job, outcome, in_doubt=seen is None)
+
+
+def _safely(house: Installation, job: Job, act: Callable[[], T]) -> T | Failed:
+    """Return what `act` returns; expected errors and a provider's bugs become Failed.
+
+    Raises JournalFailed: what cannot be recorded ends the driver.
+    """
+    try:
+        return act()
     except JournalFailed:
         raise
     except BlackstartError as error:
-        outcome = Failed(summary=error.what, hint=error.hint)
+        return Failed(summary=error.what, hint=error.hint)
     except Exception as error:  # noqa: BLE001  a provider's bug must not take the driver along
-        outcome = _bug(house, job, error)
-    if halt.is_set() and isinstance(outcome, Failed):
-        return  # stopped by us, not by the world: it stays in doubt, whoever drives next looks
-    _record_end(house, journal, job, outcome)
+        return _bug(house, job, error)
+
+
+def _not_seen(job: Job) -> Failed:
+    return Failed(
+        summary=f"nobody could see how {job.spec.use} ended",
+        hint="Look at the place yourself. Then retry, which looks again before it does anything, "
+        "or finish the step by hand.",
+    )
 
 
 def _ask(
@@ -122,8 +152,11 @@ def _ask(
 
 def _look_then_act(
     house: Installation, journal: Journal, job: Job, action: Action, halt: threading.Event
-) -> tuple[Job, Outcome]:
-    """Look at the world for what an attempt left whose end nobody saw, and go on from there."""
+) -> tuple[Job, Outcome | None]:
+    """Look at the world for what an attempt left whose end nobody saw, and go on from there.
+
+    None when the world gave no answer before the deadline: nothing may be performed then.
+    """
     context = _context(house, journal, job, halt)
     noted = ""
     while True:
@@ -131,7 +164,8 @@ def _look_then_act(
         kind = _FINDINGS[type(finding)]
         if kind != noted:
             noted = kind
-            _record(journal, house, job, _inspected(job, kind, getattr(finding, "note", "")))
+            note = house.redact(getattr(finding, "note", ""))
+            _record(journal, house, job, _inspected(job, kind, note))
         match finding:
             case Done():
                 return job, finding
@@ -143,10 +177,7 @@ def _look_then_act(
                 return again, action.perform(_context(house, journal, again, halt))
             case Running() | Unknown():
                 if halt.wait(_LOOK_AGAIN_S) or context.cancelled():
-                    return job, Failed(
-                        summary=f"{job.spec.use} is {kind}: {finding.note}",
-                        hint="Look at the place yourself; then retry, or finish the step by hand.",
-                    )
+                    return job, None
             case _:
                 assert_never(finding)
 
@@ -177,7 +208,9 @@ def _record(journal: Journal, house: Installation, job: Job, event: ev.Event) ->
     journal.append(job.incident, house.holder, [Entry(event=event)])
 
 
-def _record_end(house: Installation, journal: Journal, job: Job, outcome: Outcome) -> None:
+def _record_end(
+    house: Installation, journal: Journal, job: Job, outcome: Outcome, *, in_doubt: bool
+) -> None:
     is_done = isinstance(outcome, Done)
     _record(
         journal,
@@ -191,9 +224,12 @@ def _record_end(house: Installation, journal: Journal, job: Job, outcome: Outcom
             outcome="done" if is_done else "failed",
             outputs=outcome.outputs if isinstance(outcome, Done) else {},
             evidence=outcome.evidence,
-            sightings=outcome.sightings,
+            sightings=tuple(
+                replace(seen, seen=house.redact(seen.seen)) for seen in outcome.sightings
+            ),
             summary=house.redact(outcome.summary),
             hint=house.redact(outcome.hint) if isinstance(outcome, Failed) else "",
+            in_doubt=in_doubt,
         ),
     )
 
@@ -221,7 +257,7 @@ def _context(house: Installation, journal: Journal, job: Job, halt: threading.Ev
         keep=house.evidence.keep,
         seal=lambda name, value: house.secrets.put(job.run, name, value),
         reveal=house.secrets.reveal,
-        remember=lambda audience, people: remember(journal, job.incident, audience, people),
+        remember=lambda audience, people: _remember(journal, job, audience, people),
         verified_points=lambda item: verified_points(journal, job.system, item),
     )
 
@@ -240,11 +276,83 @@ def _progress(
     return note
 
 
-def remember(
-    journal: Journal, incident: str, audience: str, people: tuple[AffectedPerson, ...]
-) -> int:
-    """Put people into the contact store under an audience of this incident; return how many."""
-    return journal.remember_people(f"{incident}:{audience}", people)
+def audience_name(of: str, audience: str) -> str:
+    """Return the name of an audience of a run, or of all runs of an incident."""
+    return f"{of}:{audience}"
+
+
+def _remember(journal: Journal, job: Job, audience: str, people: tuple[AffectedPerson, ...]) -> int:
+    """Put people into the contact store, for their system and for the whole incident.
+
+    Systems number their users each for themselves, so an id is known together with its system.
+    """
+    named = tuple(replace(person, id=f"{job.system}/{person.id}") for person in people)
+    journal.remember_people(audience_name(job.incident, audience), named)
+    return journal.remember_people(audience_name(job.run, audience), named)
+
+
+def take_back(
+    house: Installation,
+    journal: Journal,
+    incident: Incident,
+    run: RunView,
+    target: Target,
+    step: StepSpec,
+    halt: threading.Event,
+) -> None:
+    """Take back what the step did, its last action first, and record how that went.
+
+    Undoing may be repeated, so a death in between needs no record of its own.
+    """
+    undone: list[str] = []
+    kept: list[str] = []
+    for spec, attempt in _begun_last_first(run.step(step.name), step):
+        job = job_of(incident.id, run, target, step.name, spec, attempt)
+        outcome = _safely(house, job, partial(_undo, house, journal, job, halt))
+        if isinstance(outcome, Failed):
+            if not halt.is_set():
+                _record(journal, house, job, _undo_failed(house, job, outcome))
+            return
+        if outcome is not None:
+            (undone if outcome else kept).append(spec.name)
+    done = orders.StepUndone(
+        run=run.started.run, step=step.name, undone=tuple(undone), kept=tuple(kept)
+    )
+    journal.append(incident.id, house.holder, [Entry(event=done)])
+
+
+def _begun_last_first(view: StepView, step: StepSpec) -> list[tuple[ActionSpec, int]]:
+    begun = [
+        (action.started_at, index, spec, action.attempt)
+        for index, spec in enumerate(step.do)
+        if (action := view.actions.get(spec.name)) and action.started_at
+    ]
+    return [(spec, attempt) for _, _, spec, attempt in sorted(begun, key=itemgetter(0, 1))[::-1]]
+
+
+def _undo(
+    house: Installation, journal: Journal, job: Job, halt: threading.Event
+) -> Failed | bool | None:
+    """Return Failed, True when it was taken back, False when its verb cannot, None for a check."""
+    if job.spec.use == MANUAL:
+        return False
+    provider = build(house.verbs, job.spec.use, job.params)
+    if isinstance(provider, Check):
+        return None
+    if not isinstance(provider, Undoable):
+        return False
+    outcome = provider.undo(_context(house, journal, job, halt))
+    return outcome if isinstance(outcome, Failed) else True
+
+
+def _undo_failed(house: Installation, job: Job, outcome: Failed) -> orders.UndoFailed:
+    return orders.UndoFailed(
+        run=job.run,
+        step=job.step,
+        action=job.spec.name,
+        summary=house.redact(outcome.summary),
+        hint=house.redact(outcome.hint),
+    )
 
 
 def verified_points(journal: Journal, system: str, item: str) -> tuple[str, ...]:
@@ -261,8 +369,3 @@ def verified_points(journal: Journal, system: str, item: str) -> tuple[str, ...]
             case _:
                 continue
     return tuple(sorted(good, key=lambda point: (good[point], point)))
-
-
-def digest_of_runbook(house: Installation, system: str) -> str:
-    """Keep the compiled runbook as evidence and return its digest."""
-    return house.evidence.keep(f"runbook-{system}.json", to_bytes(house.runbooks[system]))

@@ -4,23 +4,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from blackstart.engine.stepping import gate_of, is_ready
+from blackstart.engine.stepping import is_manual, is_ready, ready_actions
 from blackstart.model import events as ev
-from blackstart.model.asks import ANSWERS, persons_asked
+from blackstart.model import orders
+from blackstart.model.asks import ANSWERS, LATER
+from blackstart.model.authority import TEAM, next_asked, persons_asked, role_of_owner
+from blackstart.model.commands import OPTIONS
 from blackstart.model.incident import AskView, Incident, RunView
-from blackstart.model.people import COMMANDER, deputy_of
+from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Phase, Runbook, StepSpec
 from blackstart.model.states import IncidentState, StepState, lets_others_go
+from blackstart.model.steering import gate_name, gates_of
 from blackstart.model.words import say_duration, say_moment
 
-_MEANINGS = {
+_MEANINGS = dict(OPTIONS) | {
     "acknowledged": "I take this on",
-    "rebuild": "activate the Recovery phase: build a new environment and restore the data",
-    "stand-down": "no recovery is needed, or it is not to go on",
     "go": "continue with this step",
+    "hold": "not yet: the gate stays closed until somebody says go",
+    "done": "it is done, and here is what shows it",
+    "failed": "it did not work; the reason says why",
+    "leave": "leave it as it is; somebody clears it away by hand",
     "retry": "try the failed action again, after what was wrong has been put right",
     "skip": "leave this step out; what needs its results cannot start",
     "signed": "the post-mortem is complete",
@@ -47,19 +54,21 @@ def asks_to_open(
 
 def _when_acknowledged(plan: Plan, incident: Incident, now: datetime) -> Iterator[ev.AskOpened]:
     for team in plan.teams:
-        yield from _new(incident, _question(plan, team))
+        yield from _new(incident, _question(plan, incident, team))
     if len(incident.runs) == len(incident.reported.systems) and all(
         run.estimate for run in incident.runs.values()
     ):
-        yield from _new(incident, _decision(plan, incident, now))
+        yield from _decision(plan, incident, now)
 
 
 def _when_over(plan: Plan, incident: Incident) -> Iterator[ev.Event]:
     for ask in incident.open_asks():
         if ask.opened.kind == "question":
-            yield ev.AskWithdrawn(ask=ask.opened.ask, reason="the system is restored")
+            yield ev.AskWithdrawn(ask=ask.opened.ask, reason=f"the incident is {incident.state}")
+    for (run, step), failed in incident.undo_failed.items():
+        yield from _undo(plan, incident, run, step, failed)
     if incident.postmortem:
-        yield from _new(incident, _signoff(plan))
+        yield from _new(incident, _signoff(plan, incident))
 
 
 def asks_to_escalate(plan: Plan, incident: Incident, now: datetime) -> Iterator[ev.AskEscalated]:
@@ -67,8 +76,8 @@ def asks_to_escalate(plan: Plan, incident: Incident, now: datetime) -> Iterator[
     for ask in incident.open_asks():
         if ask.due_at is None or ask.due_at > now:
             continue
-        role = plan.roles[ask.opened.role]
-        person = deputy_of(role, ask.persons[-1]) or role.holders[0]
+        person = next_asked(plan, incident, ask.opened.role, ask.persons)
+        role = plan.roles.get(ask.opened.role) or plan.roles[COMMANDER]
         late = now + timedelta(seconds=role.acknowledge_within_s)
         yield ev.AskEscalated(ask=ask.opened.ask, person=person, was_due_at=ask.due_at, due_at=late)
 
@@ -80,26 +89,29 @@ def _new(incident: Incident, ask: ev.AskOpened) -> Iterator[ev.AskOpened]:
 
 def _ask(
     plan: Plan,
+    incident: Incident,
     kind: str,
     name: str,
     text: str,
     *,
     now: datetime | None = None,
+    within_s: float = 0.0,
     role: str = COMMANDER,
     facts: tuple[str, ...] = (),
     run: str = "",
     step: str = "",
 ) -> ev.AskOpened:
     due = None
-    if now and role in plan.roles:
-        due = now + timedelta(seconds=plan.roles[role].acknowledge_within_s)
-    options = tuple(ev.Option(name=each, meaning=_MEANINGS[each]) for each in ANSWERS[kind])
+    if now:
+        known = plan.roles.get(role) or plan.roles[COMMANDER]
+        due = now + timedelta(seconds=max(known.acknowledge_within_s, within_s))
+    options = tuple(_option(incident, each) for each in ANSWERS[kind])
     return ev.AskOpened(
         ask=name,
         kind=kind,
         text=text,
         role=role,
-        persons=persons_asked(plan, role),
+        persons=persons_asked(plan, incident, role),
         due_at=due,
         facts=facts,
         options=options,
@@ -108,38 +120,92 @@ def _ask(
     )
 
 
+def _option(incident: Incident, name: str) -> ev.Option:
+    """Return the option with what people estimated of it; the rebuild with the critical path."""
+    told = incident.estimates.get(name)
+    if told:
+        return ev.Option(
+            name=name,
+            meaning=_MEANINGS[name],
+            expected_s=told.expected_s,
+            data_lost=told.data_lost,
+            reversible=told.reversible,
+        )
+    if name != "rebuild":
+        return ev.Option(name=name, meaning=_MEANINGS[name])
+    made = [run.estimate.expected_s for run in incident.runs.values() if run.estimate]
+    return ev.Option(
+        name=name,
+        meaning=_MEANINGS[name],
+        expected_s=max(made, default=None),
+        data_lost="what was written after the restore point",
+        reversible="until users are let in",
+    )
+
+
 def _acknowledge(plan: Plan, incident: Incident, now: datetime) -> ev.AskOpened:
     reported = incident.reported
     text = (
-        f"{reported.summary} Outage since {say_moment(reported.outage_start)}. Do you take it on?"
+        f"{reported.summary} Outage since {say_moment(incident.outage_start)}. Do you take it on?"
     )
-    return _ask(plan, "acknowledge", "acknowledge", text, now=now, facts=_seen(incident))
+    return _ask(plan, incident, "acknowledge", "acknowledge", text, now=now, facts=_seen(incident))
 
 
-def _question(plan: Plan, team: str) -> ev.AskOpened:
+def _question(plan: Plan, incident: Incident, team: str) -> ev.AskOpened:
     text = (
         f"{team}: what is lost and what still works, is the cause known and over, "
         "and how long would a repair in place take?"
     )
-    return _ask(plan, "question", f"question:{team}", text, role=f"team:{team}")
+    return _ask(plan, incident, "question", f"question:{team}", text, role=TEAM + team)
 
 
-def _decision(plan: Plan, incident: Incident, now: datetime) -> ev.AskOpened:
+def _decision(plan: Plan, incident: Incident, now: datetime) -> Iterator[ev.AskOpened]:
+    """Yield the decision; after one that leaves production to others, the next look at it."""
+    earlier = [ask for ask in incident.asks.values() if ask.opened.kind == "decision"]
+    if earlier and (earlier[-1].answer is None or earlier[-1].answer.answer not in LATER):
+        return
+    name = f"decision:{len(earlier) + 1}" if earlier else "decision"
+    last = earlier[-1].answer if earlier else None
+    text = "Activate the Recovery phase?"
+    if last:
+        chosen = f"{last.answer} ({last.why})" if last.why else last.answer
+        text = f"So far you chose: {chosen}. {text}"
+    yield _ask(
+        plan,
+        incident,
+        "decision",
+        name,
+        text,
+        now=now,
+        within_s=plan.policy.cadence_s if last else 0.0,
+        facts=_facts_for_decision(plan, incident, now),
+    )
+
+
+def _facts_for_decision(plan: Plan, incident: Incident, now: datetime) -> tuple[str, ...]:
     facts = list(_seen(incident))
     for run in incident.runs.values():
         if run.estimate:
-            verdict = "within" if run.estimate.expected_s <= run.estimate.goal_s else "ABOVE"
+            lost_s = max(0.0, (now - incident.outage_start).total_seconds())
+            whole_s = lost_s + run.estimate.expected_s
+            verdict = "within" if whole_s <= run.estimate.goal_s else "ABOVE"
             facts.append(
                 f"{run.started.system}: a rebuild is expected to take "
-                f"{say_duration(run.estimate.expected_s)} ({run.estimate.basis}), {verdict} the "
-                f"goal of {say_duration(run.estimate.goal_s)}"
+                f"{say_duration(run.estimate.expected_s)} ({run.estimate.basis}); with the "
+                f"{say_duration(lost_s)} since the outage began that is {say_duration(whole_s)}, "
+                f"{verdict} the goal of {say_duration(run.estimate.goal_s)}"
             )
     if plan.policy.activate_when:
         facts.append(
             f"the plan says to activate when any holds: {'; '.join(plan.policy.activate_when)}"
         )
-    text = "Activate the Recovery phase?"
-    return _ask(plan, "decision", "decision", text, now=now, facts=tuple(facts))
+    facts += [
+        f"{ask.opened.role.removeprefix(TEAM)} says: {ask.answer.answer}"
+        for ask in incident.asks.values()
+        if ask.opened.kind == "question" and ask.answer
+    ]
+    facts += [f"{told.by} assessed: {told.summary}" for told in incident.assessments]
+    return tuple(facts)
 
 
 def _seen(incident: Incident) -> tuple[str, ...]:
@@ -148,29 +214,96 @@ def _seen(incident: Incident) -> tuple[str, ...]:
 
 def _of_run(
     plan: Plan, runbook: Runbook, incident: Incident, run: RunView, now: datetime
-) -> Iterator[ev.AskOpened]:
+) -> Iterator[ev.Event]:
     for step in runbook.steps:
         if step.gate and is_ready(incident, run, step):
-            yield from _new(incident, _gate(plan, runbook, run, step, now))
+            yield from _gate(plan, runbook, incident, run, step, now)
         if run.step(step.name).state is StepState.FAILED:
             yield from _stopped(plan, incident, run, step, now)
+    yield from _by_hand(plan, runbook, incident, run, now)
+    for (of, name), failed in incident.undo_failed.items():
+        if of == run.started.run:
+            yield from _undo(plan, incident, of, name, failed)
+
+
+def _by_hand(
+    plan: Plan, runbook: Runbook, incident: Incident, run: RunView, now: datetime
+) -> Iterator[ev.Event]:
+    """Yield the start of each action that a person does, and the question that it is."""
+    for ready in ready_actions(runbook, incident, run):
+        if not is_manual(ready.spec) or ready.is_begun:
+            continue
+        step, name = ready.step.name, ready.spec.name
+        key = f"manual:{run.started.run}:{step}:{name}:{ready.attempt}"
+        params = ready.spec.params
+        wanted = params.get("outputs")
+        asked = _ask(
+            plan,
+            incident,
+            "manual",
+            key,
+            str(params.get("text", ready.step.title)),
+            now=now,
+            within_s=ready.spec.expected_s,
+            role=role_of_owner(plan, ready.step.owner),
+            facts=(f"expected to take {say_duration(ready.spec.expected_s)}",),
+            run=run.started.run,
+            step=step,
+        )
+        yield ev.ActionStarted(
+            run=run.started.run, step=step, action=name, attempt=ready.attempt, key=key
+        )
+        yield replace(
+            asked,
+            action=name,
+            outputs=tuple(str(one) for one in wanted) if isinstance(wanted, list) else (),
+            needs_evidence=bool(params.get("evidence")),
+        )
+
+
+def _undo(
+    plan: Plan, incident: Incident, run: str, step: str, failed: orders.UndoFailed
+) -> Iterator[ev.AskOpened]:
+    stem = f"undo:{run}:{step}"
+    earlier = [ask for name, ask in incident.asks.items() if name.startswith(stem)]
+    if any(_is_open(ask) for ask in earlier):
+        return
+    text = f"'{step}' could not be taken back: {failed.summary}"
+    name = f"{stem}:{len(earlier) + 1}"
+    facts = (failed.hint,)
+    yield _ask(plan, incident, "undo", name, text, facts=facts, run=run, step=step)
 
 
 def _gate(
-    plan: Plan, runbook: Runbook, run: RunView, step: StepSpec, now: datetime
-) -> ev.AskOpened:
+    plan: Plan, runbook: Runbook, incident: Incident, run: RunView, step: StepSpec, now: datetime
+) -> Iterator[ev.AskOpened]:
+    """Yield the question that opens the gate; held back, it is asked again, without a chase."""
+    earlier = gates_of(incident, run, step.name)
+    if earlier and (earlier[-1] is None or earlier[-1].answer != "hold"):
+        return
+    held = earlier[-1] if earlier else None
+    stem = gate_name(run, step.name)
     facts = tuple(
         f"{before.title}: {run.step(before.name).state}"
         for before in runbook.steps
         if before.phase is Phase.RECOVERY and lets_others_go(run.step(before.name).state)
     )
-    text = f"{step.title} for {run.started.system}: everything before it is verified. Go?"
-    return _ask(
+    amiss = [
+        f"{before.name} {run.step(before.name).state}"
+        for before in runbook.steps
+        if run.step(before.name).state in (StepState.SKIPPED, StepState.DEGRADED)
+    ]
+    stands = f"NOT all is verified ({', '.join(amiss)})" if amiss else "everything is verified"
+    text = f"{step.title} for {run.started.system}: {stands}. Go?"
+    if held:
+        text = f"Held back by {held.by}: {held.why or 'no reason given'}. {text}"
+    yield _ask(
         plan,
+        incident,
         "gate",
-        gate_of(run, step),
+        f"{stem}#{len(earlier) + 1}" if held else stem,
         text,
-        now=now,
+        now=None if held else now,
         role=step.gate,
         facts=facts,
         run=run.started.run,
@@ -190,6 +323,7 @@ def _stopped(
     manual = (f"by hand: {step.manual}",) if step.manual else ()
     yield _ask(
         plan,
+        incident,
         "stopped",
         f"{stem}:{len(earlier) + 1}",
         f"'{step.title}' of {run.started.system} failed: {view.reason}",
@@ -204,6 +338,6 @@ def _is_open(ask: AskView) -> bool:
     return ask.ended_at is None
 
 
-def _signoff(plan: Plan) -> ev.AskOpened:
+def _signoff(plan: Plan, incident: Incident) -> ev.AskOpened:
     text = "The post-mortem draft is ready. Complete it with the people involved, then sign it off."
-    return _ask(plan, "signoff", "signoff", text)
+    return _ask(plan, incident, "signoff", "signoff", text)

@@ -13,23 +13,38 @@ from datetime import datetime
 from typing import TypeAlias
 
 from blackstart.engine import asking, measuring, stepping
-from blackstart.engine.telling import Notice, notices
+from blackstart.engine.telling import Notice, next_update_at, notices
 from blackstart.model import events as ev
+from blackstart.model import orders
+from blackstart.model.codec import digest_of, to_bytes
 from blackstart.model.incident import Incident
 from blackstart.model.plan import Plan
-from blackstart.model.runbook import Runbook
-from blackstart.model.states import IncidentState
+from blackstart.model.runbook import Phase, Runbook
+from blackstart.model.states import IncidentState, StepState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """An action may run now, as this attempt. `is_in_doubt`: it was begun before; look first."""
+    """An action may run now, as this attempt.
+
+    `is_in_doubt`: what became of it is not known, so look first. `is_begun`: its start stands in
+    the record already.
+    """
 
     run: str
     step: str
     action: str
     attempt: int
     is_in_doubt: bool
+    is_begun: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack:
+    """What the step did is taken back now, as far as its verbs can."""
+
+    run: str
+    step: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +66,7 @@ class WakeAt:
     at: datetime
 
 
-Decision: TypeAlias = Act | Record | Notice | Draft | WakeAt
+Decision: TypeAlias = Act | TakeBack | Record | Notice | Draft | WakeAt
 
 
 def decide(
@@ -63,11 +78,21 @@ def decide(
     if records:  # what follows from them is decided when they stand in the journal
         return tuple(Record(event=event) for event in records)
     return (
-        *notices(plan, runbooks, incident),
+        *notices(plan, runbooks, incident, now),
         *_acts(runbooks, incident),
+        *(TakeBack(run=run, step=step) for run, step in incident.undoing),
         *(Draft() for _ in range(_wants_draft(incident))),
-        *(WakeAt(at=ask.due_at) for ask in incident.open_asks() if ask.due_at),
+        *_wake_ups(plan, incident),
     )
+
+
+def _wake_ups(plan: Plan, incident: Incident) -> Iterator[WakeAt]:
+    for ask in incident.open_asks():
+        if ask.due_at:
+            yield WakeAt(at=ask.due_at)
+    update_at = next_update_at(plan, incident)
+    if update_at:
+        yield WakeAt(at=update_at)
 
 
 def _records(
@@ -75,8 +100,10 @@ def _records(
 ) -> Iterator[ev.Event]:
     if incident.state is IncidentState.CLOSED:
         return
-    if incident.state is not IncidentState.STOOD_DOWN:
-        yield from _runs_to_start(incident)
+    if incident.state is IncidentState.STOOD_DOWN:
+        yield from _undos(runbooks, incident)
+    else:
+        yield from _runs_to_start(runbooks, incident)
         yield from _of_runs(plan, runbooks, incident)
     yield from asking.asks_to_open(plan, runbooks, incident, now)
     yield from asking.asks_to_escalate(plan, incident, now)
@@ -90,7 +117,29 @@ def _of_runs(plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident) ->
         yield from measuring.estimate_of(plan, runbook, run)
 
 
-def _runs_to_start(incident: Incident) -> Iterator[ev.RunStarted]:
+def _undos(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[ev.Event]:
+    """Yield what takes a run back after it was stood down: its last step first, one at a time."""
+    by = incident.stood_down.by if incident.stood_down else ""
+    for run in incident.runs.values():
+        if run.outcome or any(name == run.started.run for name, _ in incident.undoing):
+            continue
+        phases = {s.name: s.phase for s in runbooks[run.started.system].steps}
+        begun = [
+            (step.started_at, name)
+            for name, step in run.steps.items()
+            if step.started_at
+            and phases.get(name) is Phase.RECOVERY
+            and step.state not in (StepState.WAITING, StepState.SKIPPED)
+        ]
+        if not begun:
+            yield ev.RunEnded(run=run.started.run, outcome="stood_down")
+            continue
+        last = max(begun)[1]
+        if (run.started.run, last) not in incident.undo_failed:
+            yield orders.UndoOrdered(run=run.started.run, step=last, by=by, why="stood down")
+
+
+def _runs_to_start(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[ev.RunStarted]:
     started = {run.started.system for run in incident.runs.values()}
     for number, system in enumerate(incident.reported.systems, start=1):
         if system not in started:
@@ -101,7 +150,7 @@ def _runs_to_start(incident: Incident) -> Iterator[ev.RunStarted]:
                 target=incident.reported.target,
                 mode=incident.reported.mode,
                 marker=name,
-                runbook="",
+                runbook=digest_of(to_bytes(runbooks[system])),
             )
 
 
@@ -109,18 +158,19 @@ def _acts(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[Act]:
     if incident.state in (IncidentState.STOOD_DOWN, IncidentState.CLOSED):
         return
     for run in incident.runs.values():
-        for step, action, attempt, is_in_doubt in stepping.ready_actions(
-            runbooks[run.started.system], run
-        ):
-            yield Act(
-                run=run.started.run,
-                step=step,
-                action=action,
-                attempt=attempt,
-                is_in_doubt=is_in_doubt,
-            )
+        for ready in stepping.ready_actions(runbooks[run.started.system], incident, run):
+            if not stepping.is_manual(ready.spec):
+                yield Act(
+                    run=run.started.run,
+                    step=ready.step.name,
+                    action=ready.spec.name,
+                    attempt=ready.attempt,
+                    is_in_doubt=ready.is_in_doubt,
+                    is_begun=ready.is_begun,
+                )
 
 
 def _wants_draft(incident: Incident) -> bool:
     is_over = incident.state in (IncidentState.RESTORED, IncidentState.STOOD_DOWN)
+    is_over = is_over and all(run.outcome for run in incident.runs.values())
     return is_over and not incident.postmortem

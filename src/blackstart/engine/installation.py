@@ -27,6 +27,7 @@ class Installation:
     `verbs` maps every verb to its class. `draft` writes the post-mortem from the facts. `redact`
     replaces secrets that were revealed by their references. `probe` is the argument list that
     runs `blackstart probe` where a vantage leads. `holder` names this process in claims.
+    `replan` returns the same installation with the plan of another digest in force.
     """
 
     journal: Journal
@@ -40,6 +41,7 @@ class Installation:
     redact: Callable[[str], str]
     probe: tuple[str, ...]
     holder: str
+    replan: Callable[[str], Installation]
 
 
 def build(verbs: Mapping[str, type[Any]], use: str, params: Mapping[str, Param]) -> Any:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from blackstart.model import events as ev
@@ -13,6 +14,8 @@ from blackstart.model.plan import Plan
 from blackstart.model.runbook import Param, Phase, Runbook
 from blackstart.model.states import StepState, lets_others_go
 
+_RPO = "rpo:database"
+_BOUND = "at most: from the last recovered transaction to the start of the outage"
 _NO_HISTORY = "the plan's expected times along the critical path; there is no history yet"
 
 
@@ -32,9 +35,13 @@ def estimate_of(plan: Plan, runbook: Runbook, run: RunView) -> Iterator[ev.Estim
 
 
 def measures_of(runbook: Runbook, incident: Incident, run: RunView) -> Iterator[ev.MeasureTaken]:
-    """Yield first service, full service and the recovery point, each once, when it is known."""
+    """Yield first service, full service and the recovery point when they are known.
+
+    The first step that gives one counts. A corrected start of the outage takes them anew.
+    """
     outputs = run.outputs()
-    start = incident.reported.outage_start
+    start = incident.outage_start
+    found: dict[str, ev.MeasureTaken] = {}
     for step in runbook.steps:
         given = outputs.get(step.name, {})
         if not lets_others_go(run.step(step.name).state):
@@ -42,39 +49,18 @@ def measures_of(runbook: Runbook, incident: Incident, run: RunView) -> Iterator[
         for name in ("first_service", "full_service"):
             at = _moment(given.get(f"{name}_at"))
             if at:
-                yield from _new(incident, run, name, start, max(at, start))
+                found.setdefault(name, _measure(run, name, start, max(at, start)))
         recovered_to = _moment(given.get("recovered_to"))
         if recovered_to:
-            yield from _new(
-                incident,
-                run,
-                "rpo:database",
-                recovered_to,
-                max(start, recovered_to),
-                label="at most: from the last recovered transaction to the start of the outage",
-                is_bound=True,
-            )
+            bound = _measure(run, _RPO, recovered_to, max(start, recovered_to))
+            found.setdefault(_RPO, replace(bound, label=_BOUND, is_bound=True))
+    for name, measure in found.items():
+        if incident.measures.get(f"{run.started.system}:{name}") != measure:
+            yield measure
 
 
-def _new(
-    incident: Incident,
-    run: RunView,
-    name: str,
-    start: datetime,
-    end: datetime,
-    *,
-    label: str = "",
-    is_bound: bool = False,
-) -> Iterator[ev.MeasureTaken]:
-    if f"{run.started.system}:{name}" not in incident.measures:
-        yield ev.MeasureTaken(
-            name=name,
-            start=start,
-            end=end,
-            system=run.started.system,
-            label=label,
-            is_bound=is_bound,
-        )
+def _measure(run: RunView, name: str, start: datetime, end: datetime) -> ev.MeasureTaken:
+    return ev.MeasureTaken(name=name, start=start, end=end, system=run.started.system)
 
 
 def _moment(value: Param) -> datetime | None:

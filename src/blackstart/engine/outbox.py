@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from blackstart.engine.acting import audience_name
 from blackstart.engine.installation import Installation, build
 from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
+from blackstart.model.authority import persons_asked
 from blackstart.model.codec import to_bytes
 from blackstart.model.errors import BlackstartError
 from blackstart.model.incident import Incident
@@ -40,7 +42,11 @@ def queue_notice(house: Installation, journal: Journal, notice: Notice, incident
     message = Message(
         subject=text.subject, body=text.body, kind=notice.kind, incident=incident.id, tone=text.tone
     )
-    recipients = recipients_of(house, journal, incident.id, notice.audience)
+    has_channel = notice.channel in house.plan.channels
+    recipients = recipients_of(house, journal, incident, notice) if has_channel else ()
+    reason = f"nobody is known in '{notice.audience}'"
+    if not has_channel:
+        reason = f"the plan has no channel called '{notice.channel}'"
     queued = ev.NoticeQueued(
         notice=notice.name,
         kind=notice.kind,
@@ -51,7 +57,7 @@ def queue_notice(house: Installation, journal: Journal, notice: Notice, incident
         body=house.evidence.keep("notice.txt", text.body.encode()),
         run=notice.run,
         step=notice.step,
-        reason="" if recipients else f"nobody is known in '{notice.audience}'",
+        reason="" if recipients else reason,
     )
     parcels = tuple(
         Parcel(notice=notice.name, channel=notice.channel, person=person, message=message)
@@ -64,24 +70,30 @@ def queue_notice(house: Installation, journal: Journal, notice: Notice, incident
 
 
 def recipients_of(
-    house: Installation, journal: Journal, incident: str, audience: str
+    house: Installation, journal: Journal, incident: Incident, notice: Notice
 ) -> tuple[str, ...]:
-    """Return the person ids of an audience; "" stands for a channel's own place."""
+    """Return the person ids of a notice's audience; "" stands for a channel's own place.
+
+    Who is affected by several systems under several ids, but one address, is one recipient.
+    """
     plan = house.plan
-    kind, _, name = audience.partition(":")
-    if audience == EVERYONE:
+    kind, _, name = notice.audience.partition(":")
+    if notice.audience == EVERYONE:
         return ("",)
     if kind == "person":
         return (name,)
     if kind == "role":
-        return plan.roles[name].holders[:1] if name in plan.roles else ()
+        return persons_asked(plan, incident, name)
     if kind == "team":
-        return plan.teams[name].members if name in plan.teams else ()
-    if audience == "teams":
+        return persons_asked(plan, incident, notice.audience)
+    if notice.audience == "teams":
         return tuple(dict.fromkeys(p for team in plan.teams.values() for p in team.members))
-    if audience == "staff":
+    if notice.audience == "staff":
         return tuple(plan.people)
-    return journal.audience(f"{incident}:{audience}")
+    found = journal.audience(audience_name(notice.run or incident.id, notice.audience))
+    address_kind = house.verbs[plan.channels[notice.channel].use].address_kind
+    by_address = {journal.address_of(person, address_kind) or person: person for person in found}
+    return tuple(by_address.values())
 
 
 def deliver(house: Installation, journal: Journal, delivery: QueuedDelivery) -> None:
@@ -90,7 +102,8 @@ def deliver(house: Installation, journal: Journal, delivery: QueuedDelivery) -> 
         channel = _channel(house, delivery.channel)
         address = _address(house, journal, channel, delivery.person)
     except BlackstartError as error:
-        journal.move_delivery(delivery.key, DeliveryState.SENDING)
+        if delivery.state != DeliveryState.SENDING:
+            journal.move_delivery(delivery.key, DeliveryState.SENDING)
         journal.move_delivery(delivery.key, DeliveryState.REFUSED, reason=house.redact(error.what))
         return
     if address is None:

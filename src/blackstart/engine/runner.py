@@ -11,12 +11,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from blackstart.engine.acting import carry_out, job_of, started
-from blackstart.engine.decide import Act, Draft, Record, WakeAt, decide
+from blackstart.engine.acting import carry_out, job_of, started, take_back
+from blackstart.engine.decide import Act, Draft, Record, TakeBack, WakeAt, decide
 from blackstart.engine.installation import Installation
 from blackstart.engine.outbox import deliver, queue_notice, settle
 from blackstart.engine.telling import Notice
@@ -29,7 +30,9 @@ from blackstart.ports.journal import Entry, Journal
 CLAIM_S = 15.0
 TICK_S = 0.04
 _ACTIONS_AT_ONCE = 8
-_SENDERS = 4
+_SENDERS = 4  # for each channel
+_SENT_AT_ONCE = 200
+_TAKING_BACK = ""  # in place of an action's name
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,12 +43,15 @@ class _Drive:
     journal: Journal
     id: str
     stop: threading.Event
+    token: int
     halt: threading.Event = field(default_factory=threading.Event)
     woken: threading.Event = field(default_factory=threading.Event)
     incident: Incident | None = None
     actions: dict[tuple[str, str, str], Future[None]] = field(default_factory=dict)
     sendings: dict[str, Future[None]] = field(default_factory=dict)
+    pools: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
     version: int = -1
+    plan: str = ""
     wake_at: datetime | None = None
     claimed_until_s: float = 0.0
     may_settle: bool = True
@@ -69,25 +75,22 @@ def drive(
             f"Another process drives {incident}.", "Wait for it, or stop it: its claim then ends."
         )
     state = _Drive(
-        house=house, journal=house.journal.with_fence(incident, token), id=incident, stop=stop
+        house=house,
+        journal=house.journal.with_fence(incident, token),
+        id=incident,
+        stop=stop,
+        token=token,
     )
-    with (
-        ThreadPoolExecutor(_ACTIONS_AT_ONCE, thread_name_prefix="action") as workers,
-        ThreadPoolExecutor(_SENDERS, thread_name_prefix="sender") as senders,
-    ):
-        try:
-            return _turn(state, workers, senders, is_enough)
-        finally:
-            state.halt.set()
-            house.journal.release(incident, house.holder)
+    try:
+        with ExitStack() as pools:
+            pools.callback(state.halt.set)  # before the pools are waited for
+            return _turn(state, pools, is_enough)
+    finally:  # nothing of ours runs any more: only now may somebody else take the claim
+        house.journal.release(incident, house.holder)
 
 
-def _turn(
-    state: _Drive,
-    workers: ThreadPoolExecutor,
-    senders: ThreadPoolExecutor,
-    is_enough: Callable[[Incident], bool],
-) -> Incident:
+def _turn(state: _Drive, pools: ExitStack, is_enough: Callable[[Incident], bool]) -> Incident:
+    workers = _pool(state, pools, "action", _ACTIONS_AT_ONCE)
     while True:
         _renew(state)
         has_ended = _collect(state)  # first, so that the ends of what is let go are read below
@@ -96,23 +99,43 @@ def _turn(
         if incident is None:
             raise Refused(f"There is no incident '{state.id}'.", "`blackstart status` lists them.")
         _settle(state, incident)
-        if not state.sendings and (incident.state is IncidentState.CLOSED or is_enough(incident)):
+        if not state.sendings and (is_finished(incident) or is_enough(incident)):
             return incident
         if state.stop.is_set():
             return incident
         is_time = has_news or has_ended or _is_due(state)
         if is_time and _carry_out(state, incident, workers):
             continue
-        _send(state, incident, senders)
+        _send(state, incident, pools)
         state.woken.wait(TICK_S)
         state.woken.clear()
+
+
+def _pool(state: _Drive, pools: ExitStack, name: str, threads: int) -> ThreadPoolExecutor:
+    """Return the threads for this kind of work; leaving waits until they have ended.
+
+    Each channel has its own, so that one that hangs delays no other.
+    """
+    if name not in state.pools:
+        made = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        pools.callback(state.halt.set)
+        state.pools[name] = pools.enter_context(made)
+        pools.callback(state.halt.set)
+    return state.pools[name]
+
+
+def is_finished(incident: Incident) -> bool:
+    """Say whether nothing is left to drive: it is closed and every message has had its end."""
+    return incident.state is IncidentState.CLOSED and all(
+        notice.settled for notice in incident.notices.values()
+    )
 
 
 def _renew(state: _Drive) -> None:
     now_s = state.house.clock.monotonic_s()
     if now_s < state.claimed_until_s - CLAIM_S / 2:
         return
-    if state.house.journal.claim(state.id, state.house.holder, CLAIM_S) is None:
+    if state.house.journal.claim(state.id, state.house.holder, CLAIM_S) != state.token:
         raise Refused(
             f"Another process took over {state.id}.", "Nothing to do here: it drives from now on."
         )
@@ -130,6 +153,10 @@ def _read(state: _Drive) -> bool:
     state.version = version
     if state.incident and state.incident.state is IncidentState.STOOD_DOWN:
         state.halt.set()
+    if state.incident and state.incident.plan != state.plan:
+        if state.plan or state.incident.plan != state.incident.reported.plan:
+            state.house = state.house.replan(state.incident.plan)
+        state.plan = state.incident.plan
     return bool(facts)
 
 
@@ -179,6 +206,8 @@ def _carry_out(state: _Drive, incident: Incident, workers: ThreadPoolExecutor) -
             case Act():
                 if _start(state, incident, decision, workers):
                     return True
+            case TakeBack():
+                _take_back(state, incident, decision, workers)
             case Notice():
                 _try(partial(queue_notice, house, journal, decision), incident)
                 return True
@@ -201,7 +230,7 @@ def _start(state: _Drive, incident: Incident, act: Act, workers: ThreadPoolExecu
     spec = next(s for s in runbook.step(act.step).do if s.name == act.action)
     target = house.plan.systems[run.started.system].targets[run.started.target]
     job = job_of(incident.id, run, target, act.step, spec, act.attempt)
-    if not act.is_in_doubt:
+    if not act.is_begun:
         entry = Entry(event=started(job))
         if not _try(
             lambda i: state.journal.append(i.id, house.holder, [entry], expect_seq=i.seq), incident
@@ -212,7 +241,29 @@ def _start(state: _Drive, incident: Incident, act: Act, workers: ThreadPoolExecu
     )
     state.actions[name] = future
     future.add_done_callback(lambda _: state.woken.set())
-    return not act.is_in_doubt
+    return not act.is_begun
+
+
+def _take_back(
+    state: _Drive, incident: Incident, order: TakeBack, workers: ThreadPoolExecutor
+) -> None:
+    """Take a step back once nothing of it is in our hands any more."""
+    if any(name[:2] == (order.run, order.step) for name in state.actions):
+        return
+    house = state.house
+    run = incident.runs[order.run]
+    future = workers.submit(
+        take_back,
+        house,
+        state.journal,
+        incident,
+        run,
+        house.plan.systems[run.started.system].targets[run.started.target],
+        house.runbooks[run.started.system].step(order.step),
+        state.stop,
+    )
+    state.actions[order.run, order.step, _TAKING_BACK] = future
+    future.add_done_callback(lambda _: state.woken.set())
 
 
 def _draft(state: _Drive, incident: Incident) -> None:
@@ -222,18 +273,19 @@ def _draft(state: _Drive, incident: Incident) -> None:
     state.journal.append(incident.id, state.house.holder, [drafted], expect_seq=incident.seq)
 
 
-def _send(state: _Drive, incident: Incident, senders: ThreadPoolExecutor) -> None:
+def _send(state: _Drive, incident: Incident, pools: ExitStack) -> None:
     """Send what is due; first of all, take up what a driver before us had begun to send.
 
     The claim is ours, so whatever is `sending` and not in our hands has lost its sender.
     """
-    due = state.journal.due_deliveries(state.house.clock.now(), 50)
+    due = state.journal.due_deliveries(incident.id, state.house.clock.now(), _SENT_AT_ONCE)
     if not state.has_taken_up:
         state.has_taken_up = True
         left = state.journal.deliveries(incident.id)
         due = (*due, *(one for one in left if one.state == DeliveryState.SENDING))
     for delivery in due:
-        if delivery.incident == incident.id and delivery.key not in state.sendings:
+        if delivery.key not in state.sendings:
+            senders = _pool(state, pools, f"sender {delivery.channel}", _SENDERS)
             future = senders.submit(deliver, state.house, state.journal, delivery)
             state.sendings[delivery.key] = future
             future.add_done_callback(lambda _: state.woken.set())

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from blackstart.engine.telling import notices_of_step
 from blackstart.model import events as ev
-from blackstart.model.incident import Incident, RunView, StepView
-from blackstart.model.runbook import ActionSpec, Phase, Runbook, StepSpec
-from blackstart.model.states import ActionState, AskState, IncidentState, StepState, lets_others_go
+from blackstart.model.incident import ActionView, Incident, RunView, StepView
+from blackstart.model.runbook import MANUAL, ActionSpec, Phase, Runbook, StepSpec
+from blackstart.model.states import ActionState, IncidentState, StepState, lets_others_go
+from blackstart.model.steering import gate_is_open
 
 _PHASES_OPEN = {
     IncidentState.REPORTED: (Phase.NOTIFICATION,),
@@ -17,11 +19,6 @@ _PHASES_OPEN = {
     IncidentState.RECOVERING: (Phase.NOTIFICATION, Phase.RECOVERY),
     IncidentState.RESTORED: (Phase.NOTIFICATION, Phase.RECOVERY, Phase.RESOLUTION),
 }
-
-
-def gate_of(run: RunView, step: StepSpec) -> str:
-    """Return the name of the ask that opens the step's gate."""
-    return f"gate:{run.started.run}:{step.name}"
 
 
 def is_ready(incident: Incident, run: RunView, step: StepSpec) -> bool:
@@ -33,10 +30,17 @@ def is_ready(incident: Incident, run: RunView, step: StepSpec) -> bool:
     )
 
 
+def may_start(incident: Incident, run: RunView, step: StepSpec) -> bool:
+    """Say whether the step starts now: it is ready, its gate is open, and nobody paused."""
+    return (
+        not incident.paused and is_ready(incident, run, step) and gate_is_open(incident, run, step)
+    )
+
+
 def step_events(runbook: Runbook, incident: Incident, run: RunView) -> Iterator[ev.Event]:
     """Yield the starts and ends of steps that follow from the facts, and the end of the run."""
     for step in runbook.steps:
-        if is_ready(incident, run, step) and _gate_is_open(incident, run, step):
+        if may_start(incident, run, step):
             yield ev.StepStarted(run=run.started.run, step=step.name)
         elif run.step(step.name).state is StepState.RUNNING:
             ended = _end_of(incident, run, step)
@@ -51,13 +55,6 @@ def step_events(runbook: Runbook, incident: Incident, run: RunView) -> Iterator[
         yield ev.RunEnded(
             run=run.started.run, outcome="recovered" if is_whole else "recovered_degraded"
         )
-
-
-def _gate_is_open(incident: Incident, run: RunView, step: StepSpec) -> bool:
-    if not step.gate:
-        return True
-    ask = incident.asks.get(gate_of(run, step))
-    return bool(ask and ask.state is AskState.ANSWERED and ask.answer and ask.answer.answer == "go")
 
 
 def _end_of(incident: Incident, run: RunView, step: StepSpec) -> tuple[str, str] | None:
@@ -94,29 +91,53 @@ def _untold(incident: Incident, run: RunView, step: StepSpec) -> tuple[str, ...]
     return tuple(problems)
 
 
-def ready_actions(runbook: Runbook, run: RunView) -> Iterator[tuple[str, str, int, bool]]:
-    """Yield (step, action, attempt, in doubt) for each action that may run now.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """An action that may run now, as this attempt; see `decide.Act` for the flags."""
+
+    step: StepSpec
+    spec: ActionSpec
+    attempt: int
+    is_in_doubt: bool = False
+    is_begun: bool = False
+
+
+def ready_actions(runbook: Runbook, incident: Incident, run: RunView) -> Iterator[Ready]:
+    """Yield each action that may run now.
 
     An action that was started and has not ended is yielded too, as in doubt: whoever drives and
-    does not have it in its hands looks at the world first.
+    does not have it in its hands looks at the world first. While paused only these are yielded.
     """
     for step in runbook.steps:
         view = run.step(step.name)
-        if view.state is not StepState.RUNNING or any(_is_spent(view, spec) for spec in step.do):
-            yield from _in_doubt(step, view)
-            continue
+        is_over = view.state is not StepState.RUNNING or any(
+            _is_spent(view, spec) for spec in step.do
+        )
         for spec in step.do:
             action = run.action(step.name, spec.name)
             if action.state is ActionState.STARTED:
-                yield step.name, spec.name, action.attempt, True
-            elif action.state is not ActionState.DONE and _may_start(run, step, spec):
-                yield step.name, spec.name, action.attempt + 1, False
+                yield Ready(
+                    step=step, spec=spec, attempt=action.attempt, is_in_doubt=True, is_begun=True
+                )
+            elif (
+                not is_over
+                and not incident.paused
+                and action.state is not ActionState.DONE
+                and _is_free(run, step, spec)
+            ):
+                yield _next_attempt(step, spec, action)
 
 
-def _in_doubt(step: StepSpec, view: StepView) -> Iterator[tuple[str, str, int, bool]]:
-    for name, action in view.actions.items():
-        if action.state is ActionState.STARTED:
-            yield step.name, name, action.attempt, True
+def _next_attempt(step: StepSpec, spec: ActionSpec, action: ActionView) -> Ready:
+    """Return the next attempt; where nobody knows how the last one ended, it is that one again."""
+    if action.state is ActionState.FAILED and action.in_doubt:
+        return Ready(step=step, spec=spec, attempt=action.attempt, is_in_doubt=True)
+    return Ready(step=step, spec=spec, attempt=action.attempt + 1)
+
+
+def is_manual(spec: ActionSpec) -> bool:
+    """Say whether a person does the action."""
+    return spec.use == MANUAL
 
 
 def _is_spent(view: StepView, spec: ActionSpec) -> bool:
@@ -124,11 +145,11 @@ def _is_spent(view: StepView, spec: ActionSpec) -> bool:
     return bool(
         action
         and action.state is ActionState.FAILED
-        and action.attempt >= spec.attempts + action.ordered_again
+        and (action.attempt >= spec.attempts + action.ordered_again or action.is_held)
     )
 
 
-def _may_start(run: RunView, step: StepSpec, spec: ActionSpec) -> bool:
+def _is_free(run: RunView, step: StepSpec, spec: ActionSpec) -> bool:
     return all(_is_satisfied(run, step, reference) for reference in spec.after)
 
 

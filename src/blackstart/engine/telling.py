@@ -8,18 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from blackstart.model.incident import Incident, RunView
 from blackstart.model.notices import EVERYONE
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Plan
-from blackstart.model.runbook import Runbook, StepSpec
+from blackstart.model.runbook import NoticeSpec, Runbook, StepSpec
 from blackstart.model.states import ActionState, AskState, IncidentState, StepState
 
 INCIDENT_CHANNEL = "incident"
 STAFF_CHANNEL = "staff"
 _REFUSED = " refused"  # in the name of a notice that goes over a fallback channel
-_ASKED_IN_PERSON = ("acknowledge", "decision", "gate", "signoff", "question")
+_ASKED_IN_PERSON = (
+    "acknowledge",
+    "decision",
+    "gate",
+    "manual",
+    "signoff",
+    "question",
+    "undo",
+)
+_SHARED = ("outage",)  # kinds that are told once for all systems of the incident
+_UPDATE = "update"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,22 +52,38 @@ def notice_name(kind: str, about: str, channel: str, audience: str) -> str:
 
 
 def notices_of_step(run: RunView, step: StepSpec) -> tuple[str, ...]:
-    """Return the names of the notices that the step queues."""
+    """Return the names of the notices that the step queues.
+
+    What all systems of an incident share is told once for all of them, whatever their number.
+    """
     return tuple(
-        notice_name(spec.kind, f"{run.started.run}:{step.name}", spec.channel, spec.audience)
+        notice_name(spec.kind, _about_step(run, step, spec), spec.channel, spec.audience)
         for spec in step.notices
     )
 
 
-def notices(plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[Notice]:
-    """Yield every notice that is due and not queued yet."""
+def _about_step(run: RunView, step: StepSpec, spec: NoticeSpec) -> str:
+    return step.name if spec.kind in _SHARED else f"{run.started.run}:{step.name}"
+
+
+def notices(
+    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime
+) -> Iterator[Notice]:
+    """Yield every notice that is due and not queued yet.
+
+    One whose channel the plan does not have is yielded too: that nobody was told is a fact.
+    """
     wanted = (
         *_about_asks(incident),
         *_about_state(incident),
+        *_about_situations(incident),
         *_about_steps(runbooks, incident),
+        *_updates(plan, runbooks, incident, now),
     )
+    seen: set[str] = set()
     for notice in (*wanted, *_fallbacks(plan, incident)):
-        if notice.channel in plan.channels and notice.name not in incident.notices:
+        if notice.name not in incident.notices and notice.name not in seen:
+            seen.add(notice.name)
             yield notice
 
 
@@ -96,10 +123,28 @@ def _about_state(incident: Incident) -> Iterator[Notice]:
         yield _notice("activated", INCIDENT_CHANNEL, EVERYONE)
         yield _notice("activated", STAFF_CHANNEL, "teams")
         yield _notice("activated", STAFF_CHANNEL, "role:ceo")
+    if incident.state is IncidentState.STOOD_DOWN:
+        yield from _about_standing_down(incident)
     if incident.state is IncidentState.RESTORED:
         yield _notice("restored", INCIDENT_CHANNEL, EVERYONE)
         yield _notice("restored", STAFF_CHANNEL, "role:ceo")
         yield _notice("restored", STAFF_CHANNEL, f"role:{COMMANDER}")
+
+
+def _about_standing_down(incident: Incident) -> Iterator[Notice]:
+    """Yield the notice to everybody who was told that something is wrong."""
+    yield _notice("stood_down", INCIDENT_CHANNEL, EVERYONE)
+    if incident.activation:
+        yield _notice("stood_down", STAFF_CHANNEL, "teams")
+        yield _notice("stood_down", STAFF_CHANNEL, "role:ceo")
+    for told in tuple(incident.notices.values()):
+        if told.queued.kind in _SHARED and told.queued.audience != "staff":
+            yield _notice("over", told.queued.channel, told.queued.audience)
+
+
+def _about_situations(incident: Incident) -> Iterator[Notice]:
+    for told in incident.situations:
+        yield _notice("situation", told.channel, told.audience, str(told.number))
 
 
 def _about_steps(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[Notice]:
@@ -107,13 +152,18 @@ def _about_steps(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterato
         for step in runbooks[run.started.system].steps:
             if run.step(step.name).state is not StepState.RUNNING or not _is_acted(run, step):
                 continue
-            for spec, name in zip(step.notices, notices_of_step(run, step), strict=True):
+            names = notices_of_step(run, step)
+            for spec, name in zip(step.notices, names, strict=True):
+                is_shared = spec.kind in _SHARED
+                if is_shared and not _is_acted_everywhere(runbooks, incident, step.name):
+                    continue
                 yield Notice(
                     name=name,
                     kind=spec.kind,
                     channel=spec.channel,
                     audience=spec.audience,
-                    run=run.started.run,
+                    about=_about_step(run, step, spec),
+                    run="" if is_shared else run.started.run,
                     step=step.name,
                 )
 
@@ -123,13 +173,60 @@ def _is_acted(run: RunView, step: StepSpec) -> bool:
     return all(run.action(step.name, spec.name).state in ended for spec in step.do)
 
 
+def _is_acted_everywhere(runbooks: Mapping[str, Runbook], incident: Incident, name: str) -> bool:
+    steps = (
+        (run, step)
+        for run in incident.runs.values()
+        for step in runbooks[run.started.system].steps
+        if step.name == name
+    )
+    return all(is_final_step(run, step) or _is_acted(run, step) for run, step in steps)
+
+
+def is_final_step(run: RunView, step: StepSpec) -> bool:
+    """Say whether nothing more is to come of the step by itself."""
+    return run.step(step.name).state not in (StepState.WAITING, StepState.RUNNING)
+
+
+def next_update_at(plan: Plan, incident: Incident) -> datetime | None:
+    """Return when users have to hear again, as they were promised; None when they need not."""
+    told = [
+        notice.queued_at
+        for notice in incident.notices.values()
+        if notice.queued.kind in (*_SHARED, _UPDATE)
+    ]
+    if incident.state is not IncidentState.RECOVERING or not told:
+        return None
+    return max(told) + timedelta(seconds=plan.policy.cadence_s)
+
+
+def _updates(
+    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime
+) -> Iterator[Notice]:
+    """Yield the news that was promised; a batch that was begun is completed first."""
+    asked = {
+        (spec.channel, spec.audience)
+        for runbook in runbooks.values()
+        for step in runbook.steps
+        for spec in step.notices
+        if spec.kind in _SHARED
+    }
+    sent = [n.queued.notice for n in incident.notices.values() if n.queued.kind == _UPDATE]
+    number = max((int(name.split("/")[1].split()[0]) for name in sent), default=0)
+    at = next_update_at(plan, incident)
+    if at is not None and at <= now:
+        number += 1
+    for channel, audience in sorted(asked) if number and at is not None else ():
+        yield _notice(_UPDATE, channel, audience, str(number))
+
+
 def _fallbacks(plan: Plan, incident: Incident) -> Iterator[Notice]:
     """Yield the same notice over the next channel where the first one refused it."""
     for notice in incident.notices.values():
         if notice.settled is None or not notice.settled.refused or _REFUSED in notice.queued.notice:
             continue
         channel = plan.channels.get(notice.queued.channel)
-        for name in channel.fallback if channel else ():
+        for name in channel.fallback if channel else ():  # each is a channel of the plan
             audience = "staff" if notice.queued.audience == EVERYONE else notice.queued.audience
             about = notice.queued.notice + _REFUSED
             yield Notice(

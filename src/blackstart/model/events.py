@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
+from blackstart.model.orders import Order
 from blackstart.model.runbook import Param
 
 INSTALLATION = "installation"  # the chain of facts that belong to no incident
@@ -34,6 +35,8 @@ class Option:
     name: str
     meaning: str
     expected_s: float | None = None
+    data_lost: str = ""
+    reversible: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ class AskOpened:
     """A person is asked. `persons` are those asked now, first holder first; `role` may answer."""
 
     ask: str
-    kind: str  # acknowledge, question, decision, gate, stopped, signoff
+    kind: str  # acknowledge, question, decision, gate, manual, stopped, undo, signoff
     text: str
     role: str
     persons: tuple[str, ...]
@@ -65,6 +68,8 @@ class AskOpened:
     run: str = ""
     step: str = ""
     action: str = ""
+    outputs: tuple[str, ...] = ()  # that the answer has to give
+    needs_evidence: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +130,15 @@ class NoticeSettled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImpactAssessed:
+    """A person told what is lost, degraded or intact, in one sentence and by subject."""
+
+    by: str
+    summary: str
+    sightings: tuple[Sighting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EstimateMade:
     """The expected recovery time in seconds, the goal, and what the figure rests on."""
 
@@ -133,6 +147,7 @@ class EstimateMade:
     goal_s: float
     basis: str
     critical_path: tuple[str, ...]
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +198,7 @@ class StepEnded:
     outcome: str
     reason: str = ""
     by: str = ""
+    outputs: Mapping[str, Param] = field(default_factory=dict)  # given by hand, for a skipped one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +226,11 @@ class ActionInspected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionEnded:
-    """The action ended: done or failed, with its outputs and evidence."""
+    """The action ended: done or failed, with its outputs and evidence.
+
+    `in_doubt`: it counts as failed because nobody could see how it ended; nothing may be
+    performed again before somebody has looked.
+    """
 
     run: str
     step: str
@@ -222,6 +242,7 @@ class ActionEnded:
     sightings: tuple[Sighting, ...] = ()
     summary: str = ""
     hint: str = ""
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +311,7 @@ Event: TypeAlias = (
     | AskWithdrawn
     | NoticeQueued
     | NoticeSettled
+    | ImpactAssessed
     | EstimateMade
     | RecoveryActivated
     | StoodDown
@@ -305,6 +327,7 @@ Event: TypeAlias = (
     | IncidentClosed
     | RestorePointVerified
     | RestorePointRejected
+    | Order
 )
 
 EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__}

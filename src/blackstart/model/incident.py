@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """An incident as its facts tell it: a fold over the journal, and nothing else.
 
-Only `advance` changes these values, and only through the table in `states`. Everybody else reads.
+Only `advance` changes the views, and only through the table in `states`. Everybody else reads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from blackstart.model import events as ev
-from blackstart.model.runbook import Param
+from blackstart.model import orders
 from blackstart.model.states import (
     ActionState,
     AskState,
@@ -20,122 +19,25 @@ from blackstart.model.states import (
     StepState,
     move,
 )
+from blackstart.model.views import (
+    ActionView,
+    AskView,
+    Incident,
+    NoticeView,
+    RunView,
+    StepView,
+)
 
-
-@dataclass(slots=True, kw_only=True)
-class ActionView:
-    """One action of a step: its state, the newest attempt, and what it left."""
-
-    state: ActionState = ActionState.WAITING
-    attempt: int = 0
-    key: str = ""
-    ordered_again: int = 0  # attempts that people ordered on top of those the plan allows
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    outputs: Mapping[str, Param] = field(default_factory=dict)
-    sightings: tuple[ev.Sighting, ...] = ()
-    evidence: tuple[str, ...] = ()
-    summary: str = ""
-    hint: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class StepView:
-    """One step of a run."""
-
-    state: StepState = StepState.WAITING
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    reason: str = ""
-    by: str = ""
-    actions: dict[str, ActionView] = field(default_factory=dict)
-
-
-@dataclass(slots=True, kw_only=True)
-class RunView:
-    """One execution of the procedure for one system."""
-
-    started: ev.RunStarted
-    started_at: datetime
-    steps: dict[str, StepView] = field(default_factory=dict)
-    estimate: ev.EstimateMade | None = None
-    outcome: str = ""
-
-    def step(self, name: str) -> StepView:
-        """Return the step, as a waiting one when nothing happened to it yet."""
-        return self.steps.get(name) or StepView()
-
-    def action(self, step: str, name: str) -> ActionView:
-        """Return the action, as a waiting one when nothing happened to it yet."""
-        return self.step(step).actions.get(name) or ActionView()
-
-    def outputs(self) -> Mapping[str, Mapping[str, Param]]:
-        """Return the outputs of all actions that are done, merged per step."""
-        return {
-            name: {
-                key: value
-                for action in step.actions.values()
-                if action.state is ActionState.DONE
-                for key, value in action.outputs.items()
-            }
-            for name, step in self.steps.items()
-        }
-
-
-@dataclass(slots=True, kw_only=True)
-class AskView:
-    """A question to a person and what became of it."""
-
-    opened: ev.AskOpened
-    opened_at: datetime
-    persons: tuple[str, ...]
-    due_at: datetime | None
-    state: AskState = AskState.OPEN
-    escalations: int = 0
-    answer: ev.AskAnswered | None = None
-    ended_at: datetime | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class NoticeView:
-    """A message to an audience and what became of its deliveries."""
-
-    queued: ev.NoticeQueued
-    queued_at: datetime
-    settled: ev.NoticeSettled | None = None
-    settled_at: datetime | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Incident:
-    """Everything known of one incident."""
-
-    id: str
-    state: IncidentState
-    reported: ev.IncidentReported
-    reported_at: datetime
-    seq: int = 0
-    last_at: datetime
-    asks: dict[str, AskView] = field(default_factory=dict)
-    notices: dict[str, NoticeView] = field(default_factory=dict)
-    runs: dict[str, RunView] = field(default_factory=dict)
-    measures: dict[str, ev.MeasureTaken] = field(default_factory=dict)
-    activation: ev.RecoveryActivated | None = None
-    activated_at: datetime | None = None
-    postmortem: str = ""
-
-    def open_asks(self) -> tuple[AskView, ...]:
-        """Return the questions that wait for an answer, oldest first."""
-        return tuple(ask for ask in self.asks.values() if ask.state is AskState.OPEN)
-
-    def sightings(self) -> tuple[ev.Sighting, ...]:
-        """Return the newest sighting of each subject, from the report and from every action."""
-        newest = {seen.subject: seen for seen in self.reported.sightings}
-        for run in self.runs.values():
-            for step in run.steps.values():
-                for action in step.actions.values():
-                    newest.update({seen.subject: seen for seen in action.sightings})
-        return tuple(newest.values())
+__all__ = [
+    "ActionView",
+    "AskView",
+    "Incident",
+    "NoticeView",
+    "RunView",
+    "StepView",
+    "advance",
+    "fold",
+]
 
 
 def fold(facts: Iterable[ev.Fact]) -> Incident:
@@ -163,6 +65,8 @@ def advance(incident: Incident | None, fact: ev.Fact) -> Incident:
             reported_at=fact.at,
             last_at=fact.at,
             seq=fact.seq,
+            outage_start=fact.event.outage_start,
+            plan=fact.event.plan,
         )
     if fact.seq != incident.seq + 1:
         raise ValueError(f"{fact.chain}: fact {fact.seq} follows {incident.seq}")
@@ -224,8 +128,9 @@ def _recovery_activated(incident: Incident, at: datetime, event: ev.RecoveryActi
     incident.activated_at = at
 
 
-def _stood_down(incident: Incident, _at: datetime, _event: ev.StoodDown) -> None:
+def _stood_down(incident: Incident, _at: datetime, event: ev.StoodDown) -> None:
     incident.state = move(incident.state, IncidentState.STOOD_DOWN)
+    incident.stood_down = event
 
 
 def _run_started(incident: Incident, at: datetime, event: ev.RunStarted) -> None:
@@ -249,6 +154,7 @@ def _step_started(incident: Incident, at: datetime, event: ev.StepStarted) -> No
     for action in step.actions.values():
         if again and action.state is ActionState.FAILED:
             action.ordered_again += 1
+            action.is_held = False
 
 
 def _step_ended(incident: Incident, at: datetime, event: ev.StepEnded) -> None:
@@ -257,6 +163,7 @@ def _step_ended(incident: Incident, at: datetime, event: ev.StepEnded) -> None:
     step.ended_at = at
     step.reason = event.reason
     step.by = event.by
+    step.outputs = {**step.outputs, **event.outputs}
 
 
 def _action_started(incident: Incident, at: datetime, event: ev.ActionStarted) -> None:
@@ -277,17 +184,20 @@ def _action_ended(incident: Incident, at: datetime, event: ev.ActionEnded) -> No
     action.sightings = event.sightings
     action.summary = event.summary
     action.hint = event.hint
+    action.in_doubt = action.is_held = event.in_doubt
 
 
 def _measure_taken(incident: Incident, _at: datetime, event: ev.MeasureTaken) -> None:
     incident.measures[f"{event.system}:{event.name}"] = event
 
 
-def _run_ended(incident: Incident, _at: datetime, event: ev.RunEnded) -> None:
+def _run_ended(incident: Incident, at: datetime, event: ev.RunEnded) -> None:
     incident.runs[event.run].outcome = event.outcome
     ended = [run for run in incident.runs.values() if run.outcome]
-    if len(ended) == len(incident.reported.systems):
+    is_over = len(ended) == len(incident.reported.systems)
+    if is_over and incident.state is IncidentState.RECOVERING:
         incident.state = move(incident.state, IncidentState.RESTORED)
+        incident.restored_at = at
 
 
 def _postmortem_drafted(incident: Incident, _at: datetime, event: ev.PostmortemDrafted) -> None:
@@ -296,6 +206,77 @@ def _postmortem_drafted(incident: Incident, _at: datetime, event: ev.PostmortemD
 
 def _incident_closed(incident: Incident, _at: datetime, _event: ev.IncidentClosed) -> None:
     incident.state = move(incident.state, IncidentState.CLOSED)
+
+
+def _impact_assessed(incident: Incident, _at: datetime, event: ev.ImpactAssessed) -> None:
+    incident.assessments.append(event)
+
+
+def _situation_told(incident: Incident, _at: datetime, event: orders.SituationTold) -> None:
+    incident.situations.append(event)
+
+
+def _outage_corrected(incident: Incident, _at: datetime, event: orders.OutageCorrected) -> None:
+    incident.outage_start = event.outage_start
+
+
+def _option_estimated(incident: Incident, _at: datetime, event: orders.OptionEstimated) -> None:
+    incident.estimates[event.option] = event
+
+
+def _paused(incident: Incident, _at: datetime, event: orders.IncidentPaused) -> None:
+    incident.paused = event
+
+
+def _resumed(incident: Incident, _at: datetime, _event: orders.IncidentResumed) -> None:
+    incident.paused = None
+
+
+def _step_finished(incident: Incident, at: datetime, event: orders.StepFinishedByHand) -> None:
+    step = _step(incident, event.run, event.step)
+    step.state = move(step.state, StepState.VERIFIED)
+    step.started_at = step.started_at or at
+    step.ended_at = at
+    step.by = event.by
+    step.reason = event.why
+    step.outputs = {**step.outputs, **event.outputs}
+    step.evidence = (*step.evidence, *event.evidence)
+
+
+def _undo_ordered(incident: Incident, _at: datetime, event: orders.UndoOrdered) -> None:
+    incident.undo_failed.pop((event.run, event.step), None)
+    incident.undoing[event.run, event.step] = event
+
+
+def _step_undone(incident: Incident, _at: datetime, event: orders.StepUndone) -> None:
+    incident.undoing.pop((event.run, event.step), None)
+    incident.undo_failed.pop((event.run, event.step), None)
+    step = _step(incident, event.run, event.step)
+    step.state = move(step.state, StepState.WAITING)
+    step.outputs, step.evidence, step.by = {}, (), ""
+    step.reason, step.ended_at = "taken back", None
+    for action in step.actions.values():
+        if action.state is not ActionState.WAITING:
+            action.state = move(action.state, ActionState.WAITING)
+        action.outputs = {}
+
+
+def _undo_failed(incident: Incident, _at: datetime, event: orders.UndoFailed) -> None:
+    incident.undoing.pop((event.run, event.step), None)
+    incident.undo_failed[event.run, event.step] = event
+
+
+def _rule_waived(incident: Incident, _at: datetime, event: orders.RuleWaived) -> None:
+    incident.waivers.append(event)
+
+
+def _handed_over(incident: Incident, _at: datetime, event: orders.ShiftHandedOver) -> None:
+    incident.holders[event.role] = event.taker
+
+
+def _plan_amended(incident: Incident, _at: datetime, event: orders.PlanAmended) -> None:
+    incident.plan = event.plan
+    incident.runbooks.update(event.runbooks)
 
 
 _CHANGES: Mapping[type, Callable[[Incident, datetime, Any], None]] = {
@@ -317,4 +298,17 @@ _CHANGES: Mapping[type, Callable[[Incident, datetime, Any], None]] = {
     ev.RunEnded: _run_ended,
     ev.PostmortemDrafted: _postmortem_drafted,
     ev.IncidentClosed: _incident_closed,
+    ev.ImpactAssessed: _impact_assessed,
+    orders.SituationTold: _situation_told,
+    orders.OutageCorrected: _outage_corrected,
+    orders.OptionEstimated: _option_estimated,
+    orders.IncidentPaused: _paused,
+    orders.IncidentResumed: _resumed,
+    orders.StepFinishedByHand: _step_finished,
+    orders.UndoOrdered: _undo_ordered,
+    orders.StepUndone: _step_undone,
+    orders.UndoFailed: _undo_failed,
+    orders.RuleWaived: _rule_waived,
+    orders.ShiftHandedOver: _handed_over,
+    orders.PlanAmended: _plan_amended,
 }

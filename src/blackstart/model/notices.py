@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from blackstart.model.asks import commander_title
+from blackstart.model.events import Option
 from blackstart.model.incident import AskView, Incident
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Mode, Plan
-from blackstart.model.states import StepState
+from blackstart.model.runbook import POLICY_STEPS
+from blackstart.model.states import StepState, lets_others_go
 from blackstart.model.words import say_duration, say_moment
 
 EVERYONE = "everyone"  # the audience of a channel that has one place of its own
@@ -38,9 +40,10 @@ def compose(kind: str, plan: Plan, incident: Incident, about: str = "") -> Text:
     text = _TEXTS[kind](plan, incident, about)
     if incident.reported.mode == Mode.RECOVERY:
         return text
+    word = "drill" if incident.reported.mode == Mode.DRILL else "table-top exercise"
     return Text(
-        subject=f"[DRILL] {text.subject}",
-        body=f"This is a drill. No customer's system is affected.\n\n{text.body}",
+        subject=f"[{word.upper()}] {text.subject}",
+        body=f"This is a {word}. No customer's system is affected.\n\n{text.body}",
         tone=text.tone,
     )
 
@@ -69,7 +72,7 @@ def _asked(_plan: Plan, incident: Incident, about: str) -> Text:
     ask: AskView = incident.asks[about]
     lines = [ask.opened.text, ""]
     lines += [f"- {fact}" for fact in ask.opened.facts]
-    lines += [f"* {option.name}: {option.meaning}" for option in ask.opened.options]
+    lines += [f"* {say_option(option)}" for option in ask.opened.options]
     if ask.due_at:
         lines += [
             "",
@@ -83,6 +86,17 @@ def _asked(_plan: Plan, incident: Incident, about: str) -> Text:
     )
 
 
+def say_option(option: Option) -> str:
+    """Return one line that sets an option beside the others."""
+    known = (
+        f"expected {say_duration(option.expected_s)}" if option.expected_s is not None else "",
+        f"data lost: {option.data_lost}" if option.data_lost else "",
+        f"reversible {option.reversible}" if option.reversible else "",
+    )
+    told = "; ".join(part for part in known if part)
+    return f"{option.name}: {option.meaning}" + (f" ({told})" if told else "")
+
+
 def _announced(plan: Plan, incident: Incident, _about: str) -> Text:
     by = incident.asks["acknowledge"].answer
     name = plan.people[by.by].name if by and by.by in plan.people else "nobody yet"
@@ -90,9 +104,10 @@ def _announced(plan: Plan, incident: Incident, _about: str) -> Text:
         subject=f"Incident {incident.id}: {_systems(incident)} is down",
         body=(
             f"{incident.reported.summary}\n"
-            f"Outage since {say_moment(incident.reported.outage_start)}. "
+            f"Outage since {say_moment(incident.outage_start)}. "
             f"{commander_title(plan)}: {name}.\n\nWhat the probes see:\n{_damage(incident)}\n\n"
-            "engineering, devops: find out (1) what is lost and what still works, (2) whether the "
+            f"{', '.join(plan.teams) or 'everybody'}: "
+            "find out (1) what is lost and what still works, (2) whether the "
             "cause is known and over, (3) how long a repair in place would take. "
             "Answer here or with `blackstart answer`."
         ),
@@ -118,7 +133,7 @@ def _outage(plan: Plan, incident: Incident, _about: str) -> Text:
     return Text(
         subject=f"{_systems(incident)} is unavailable",
         body=(
-            f"Since {say_moment(incident.reported.outage_start)} {_systems(incident)} cannot be "
+            f"Since {say_moment(incident.outage_start)} {_systems(incident)} cannot be "
             f"reached. We are restoring it in a new environment from our backups.\n"
             f"{_estimate(incident)}\n"
             "You need to do nothing now. You will be told when it works again, and at least every "
@@ -128,10 +143,12 @@ def _outage(plan: Plan, incident: Incident, _about: str) -> Text:
     )
 
 
-def _recovered(_plan: Plan, incident: Incident, _about: str) -> Text:
-    first = [m for name, m in incident.measures.items() if name.endswith(":first_service")]
-    points = [m for name, m in incident.measures.items() if ":rpo:" in name]
-    since = say_moment(max(m.end for m in first)) if first else "now"
+def _recovered(_plan: Plan, incident: Incident, about: str) -> Text:
+    run = incident.runs[about.partition(":")[0]]
+    system = run.started.system
+    first = incident.measures.get(f"{system}:first_service")
+    points = [m for name, m in incident.measures.items() if name.startswith(f"{system}:rpo:")]
+    since = say_moment(first.end) if first else "now"
     cut = ""
     if points:
         oldest = min(m.start for m in points)
@@ -141,19 +158,84 @@ def _recovered(_plan: Plan, incident: Incident, _about: str) -> Text:
         )
     degraded = [
         name
-        for run in incident.runs.values()
         for name, step in run.steps.items()
         if step.state in (StepState.DEGRADED, StepState.SKIPPED) and name != "announce_recovery"
     ]
     limits = f"\nStill limited: {', '.join(degraded)}." if degraded else ""
+    waived = "".join(
+        f"\nThe rule '{waiver.rule}' was set aside: {waiver.why}" for waiver in incident.waivers
+    )
+    others = [
+        one.started.system for one in incident.runs.values() if one is not run and not one.outcome
+    ]
+    rest = f"\nStill being restored: {', '.join(others)}." if others else ""
     return Text(
-        subject=f"{_systems(incident)} is available again",
+        subject=f"{system} is available again",
         body=(
-            f"{_systems(incident)} works again since {since}; this was verified from outside, "
-            f"through its public name.{cut}{limits}\nYou have to log in again. Your password is "
-            "unchanged."
+            f"{system} works again since {since}; this was verified from outside, "
+            f"through its public name.{cut}{limits}{waived}{rest}\nYou have to log in again. "
+            "Your password is unchanged."
         ),
         tone="good",
+    )
+
+
+def _update(plan: Plan, incident: Incident, _about: str) -> Text:
+    rows = []
+    for run in incident.runs.values():
+        done = [n for n, step in run.steps.items() if lets_others_go(step.state)]
+        busy = [n for n, step in run.steps.items() if step.state is StepState.RUNNING]
+        stuck = [n for n, step in run.steps.items() if step.state is StepState.FAILED]
+        rows.append(f"{run.started.system}: {len(done)} steps are done")
+        rows += [f"- in progress: {_plainly(busy)}"] if busy else []
+        rows += [f"- being put right by people: {_plainly(stuck)}"] if stuck else []
+    return Text(
+        subject=f"{_systems(incident)}: how the restoration stands",
+        body=(
+            f"{_systems(incident)} cannot be reached since {say_moment(incident.outage_start)}.\n"
+            + "\n".join(rows)
+            + f"\n{_estimate(incident)}\nYou will hear again within "
+            f"{say_duration(plan.policy.cadence_s)}, or as soon as it works."
+        ),
+        tone="bad",
+    )
+
+
+def _plainly(steps: list[str]) -> str:
+    return ", ".join(POLICY_STEPS.get(name, name.replace("_", " ")).lower() for name in steps)
+
+
+def _situation(plan: Plan, incident: Incident, about: str) -> Text:
+    told = incident.situations[int(about.split(maxsplit=1)[0]) - 1]
+    name = plan.people[told.by].name if told.by in plan.people else told.by
+    return Text(
+        subject=f"{_systems(incident)}: news of {say_moment(incident.last_at)}",
+        body=f"{told.text}\n\n{name}",
+    )
+
+
+def _stood_down(plan: Plan, incident: Incident, _about: str) -> Text:
+    decision = incident.stood_down
+    who = plan.people[decision.by].name if decision and decision.by in plan.people else "?"
+    return Text(
+        subject=f"Incident {incident.id}: stood down",
+        body=(
+            f"{who} ({commander_title(plan)}) stood the incident of {_systems(incident)} down. "
+            f"Reason: {decision.why if decision and decision.why else 'none given'}\n"
+            "What a recovery had begun is being taken back; `blackstart status` shows how far."
+        ),
+    )
+
+
+def _over(_plan: Plan, incident: Incident, _about: str) -> Text:
+    why = incident.stood_down.why if incident.stood_down else ""
+    return Text(
+        subject=f"{_systems(incident)}: no move to a new environment",
+        body=(
+            f"We told you that {_systems(incident)} was being restored in a new environment. "
+            f"That was ended: {why or 'it is not needed'}\n"
+            "If it does not work for you, please tell us."
+        ),
     )
 
 
@@ -188,6 +270,10 @@ _TEXTS: Mapping[str, Callable[[Plan, Incident, str], Text]] = {
     "recovered": _recovered,
     "stopped": _stopped,
     "restored": _restored,
+    "update": _update,
+    "situation": _situation,
+    "stood_down": _stood_down,
+    "over": _over,
 }
 
 COMMANDER_AUDIENCE = f"role:{COMMANDER}"

@@ -41,6 +41,7 @@ POLICY_STEPS: Mapping[str, str] = {
     "announce_recovery": "Notify affected users again",
 }
 ASSESS_IMPACT = "assess_impact"
+MANUAL = "manual.do"  # the use of an action that a person does: it is asked, never performed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,10 +42,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """It is not, and nothing more will happen by itself: what was seen, and what to do."""
+    """It is not, and nothing more will happen by itself: what was seen, and what to do.
+
+    `subject` names what was judged and found bad (a restore point, say), when something was.
+    """
 
     summary: str
     hint: str
+    subject: str = ""
     evidence: tuple[str, ...] = ()
     sightings: tuple[Sighting, ...] = ()
 

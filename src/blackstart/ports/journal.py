@@ -69,8 +69,8 @@ class Journal(Protocol):
     def with_fence(self, incident: str, token: int) -> Journal:
         """Return the same record for the holder of a claim, given the token that `claim` returned.
 
-        Its `append` raises Refused, on every chain, once somebody else holds a newer token for
-        the incident: a driver that was thought dead and comes back can write nothing.
+        Its `append` and `move_delivery` raise Refused, on every chain, once somebody else holds a
+        newer token for the incident: a driver thought dead that comes back can write nothing.
         """
         ...
 
@@ -93,8 +93,10 @@ class Journal(Protocol):
         """Return every fault of every chain, one sentence each that names the fact."""
         ...
 
-    def due_deliveries(self, now: datetime, limit: int) -> tuple[QueuedDelivery, ...]:
-        """Return deliveries whose time has come, and those left `sending` by a dead sender."""
+    def due_deliveries(
+        self, incident: str, now: datetime, limit: int
+    ) -> tuple[QueuedDelivery, ...]:
+        """Return deliveries of the incident whose time has come, and those left `sending`."""
         ...
 
     def deliveries(self, incident: str, notice: str = "") -> tuple[QueuedDelivery, ...]:

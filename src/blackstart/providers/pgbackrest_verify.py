@@ -96,12 +96,18 @@ class VerifyPoint:
         manifest = read_manifest(self.manifest)
         opened = repository_of(context, self.repository, self.repository_key, self.stanza)
         entry = self._choose(list_backups(opened, self.packages, context))
-        checked = self._check_privately(context, opened, entry, manifest)
+        try:
+            checked = self._check_privately(context, opened, entry, manifest)
+        except WorldFailed as failed:
+            is_about_us = "space" in failed.what.lower()  # says nothing of the backup
+            subject = "" if is_about_us else entry.label
+            return Failed(summary=failed.what, hint=failed.hint, subject=subject)
         took_s = round(clock.monotonic_s() - began, 3)
         if missing := [one for one in checked if one.startswith("missing")]:
             return Failed(
                 summary=f"backup {entry.label} restores, and {'; '.join(missing)}",
                 hint="find out why the backup holds less than the manifest says; take a new one",
+                subject=entry.label,
             )
         return Done(
             summary=f"backup {entry.label} was restored and queried in {took_s:.1f} s",

@@ -23,6 +23,7 @@ from blackstart.model.events import (
     EstimateMade,
     Event,
     Fact,
+    ImpactAssessed,
     IncidentClosed,
     IncidentReported,
     MeasureTaken,
@@ -38,7 +39,9 @@ from blackstart.model.events import (
     StepStarted,
     StoodDown,
 )
+from blackstart.model.orders import Order
 from blackstart.model.words import say_count
+from blackstart.reports.ordered import say_order
 from blackstart.reports.phrases import (
     Tone,
     plain,
@@ -75,6 +78,8 @@ ASK_WORDS = {
     "decision": "to decide",
     "gate": "to say go",
     "stopped": "how to go on",
+    "manual": "to do by hand",
+    "undo": "what to do about it",
     "signoff": "to sign off",
 }
 NOTICE_WORDS = {
@@ -85,6 +90,10 @@ NOTICE_WORDS = {
     "recovered": "recovery notice to users",
     "stopped": "notice that the recovery stopped",
     "restored": "notice that service is restored",
+    "update": "news to users",
+    "situation": "announcement",
+    "stood_down": "notice that the incident was stood down",
+    "over": "notice to users that it is over",
 }
 MEASURE_WORDS = {"first_service": "First service", "full_service": "Full service"}
 RUN_WORDS = {
@@ -167,6 +176,10 @@ def say_event(event: Event, known: Known | None = None) -> Said:
         return _say_working(event, known)
     if isinstance(event, Proving):
         return _say_proving(event, known)
+    if isinstance(event, ImpactAssessed):
+        return f"Impact assessed by {known.name(event.by)}: {sentence(event.summary)}", Tone.CALM
+    if isinstance(event, Order):
+        return say_order(event, known.name)
     assert_never(event)
 
 

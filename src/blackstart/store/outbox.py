@@ -51,14 +51,16 @@ def _key_of(identity: str, incident: str, parcel: Parcel) -> str:
     return digest_of(to_bytes(whole))[:32]
 
 
-def due(connection: sqlite3.Connection, now: datetime, limit: int) -> tuple[QueuedDelivery, ...]:
+def due(
+    connection: sqlite3.Connection, incident: str, now: datetime, limit: int
+) -> tuple[QueuedDelivery, ...]:
     """Return queued deliveries whose time has come and `sending` ones whose lease is over."""
     return _deliveries(
         connection.execute(
             "SELECT key, incident, notice, channel, person, message, state, attempts, due_at,"
             " reason, receipt FROM deliveries WHERE state IN ('queued', 'sending')"
-            " AND due_at <= ? ORDER BY due_at, rowid LIMIT ?",
-            (to_ms(now), limit),
+            " AND incident = ? AND due_at <= ? ORDER BY due_at, rowid LIMIT ?",
+            (incident, to_ms(now), limit),
         ).fetchall()
     )
 

@@ -21,6 +21,7 @@ from blackstart.store.redaction import redact
 from blackstart.world.files import locked, sync_folder, write_durably
 from blackstart.world.random import nonce
 
+_TELLING_CHARS = 8  # a shorter part of a secret is a word that texts may hold by chance
 _RUN, _FILE, _ENV = "secret:run/", "secret:file/", "secret:env/"
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _KEY_BYTES = 32
@@ -77,6 +78,9 @@ class SealedBox:
         if not value:
             raise Unready(f"The secret {ref} is empty.", "Put the value there.")
         self._revealed[str(ref)] = value
+        for number, part in enumerate(value.split(":"), start=1):  # user:password
+            if part != value and len(part) >= _TELLING_CHARS:
+                self._revealed[f"{ref}#{number}"] = part
         return value
 
     def redact(self, text: str) -> str:

@@ -106,10 +106,12 @@ class SqliteJournal:
                 faults.append(f"The file is damaged: {error}.")
         return tuple(faults)
 
-    def due_deliveries(self, now: datetime, limit: int) -> tuple[QueuedDelivery, ...]:
+    def due_deliveries(
+        self, incident: str, now: datetime, limit: int
+    ) -> tuple[QueuedDelivery, ...]:
         """Return what is to be sent now, and what was left `sending` for 30 s by a dead sender."""
         with self._database.reading() as connection:
-            return outbox.due(connection, now, limit)
+            return outbox.due(connection, incident, now, limit)
 
     def deliveries(self, incident: str, notice: str = "") -> tuple[QueuedDelivery, ...]:
         """Return the deliveries of an incident, or of one of its notices."""
@@ -126,8 +128,11 @@ class SqliteJournal:
         receipt: str = "",
     ) -> None:
         """Move a delivery, durably. Of several that move it alike, one succeeds."""
-        self._database.write(
-            lambda connection: outbox.move_delivery(
+
+        def work(connection: sqlite3.Connection) -> None:
+            if self._fence is not None:
+                claims.must_be_newest(connection, self._fence)
+            outbox.move_delivery(
                 connection,
                 key,
                 state,
@@ -136,7 +141,8 @@ class SqliteJournal:
                 reason=reason,
                 receipt=receipt,
             )
-        )
+
+        self._database.write(work)
 
     def remember_people(self, audience: str, people: Sequence[AffectedPerson]) -> int:
         """Put people and addresses into the contact store under an audience; returns how many."""

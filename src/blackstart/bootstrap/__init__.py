@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place that knows everybody: puts an installation together from its parts."""
+
+from blackstart.bootstrap.home import Home, open_home
+from blackstart.bootstrap.incidents import (
+    amend_plan,
+    give_answer,
+    house_of,
+    in_force,
+    incident_named,
+    incidents,
+    order,
+    pinned_plan,
+    read_incidents,
+    report_incident,
+)
+from blackstart.bootstrap.proofs import prove_backup, watching
+from blackstart.bootstrap.verbs import compile_for, load_verbs, read_plan, shapes
+
+__all__ = [
+    "Home",
+    "amend_plan",
+    "compile_for",
+    "give_answer",
+    "house_of",
+    "in_force",
+    "incident_named",
+    "incidents",
+    "load_verbs",
+    "open_home",
+    "order",
+    "pinned_plan",
+    "prove_backup",
+    "read_incidents",
+    "read_plan",
+    "report_incident",
+    "shapes",
+    "watching",
+]
