@@ -36,7 +36,7 @@ _OPENED: list[Journal] = []
 ANSWERS = {"acknowledge": "acknowledged", "decision": "rebuild", "gate": "go"}
 
 
-def make_plan(letters: Path) -> Plan:
+def make_plan(letters: Path, systems: tuple[str, ...] = ("shop",)) -> Plan:
     """Return a plan with a commander, a deputy, a CEO, a team and three channels."""
     people = {
         name: Person(id=name, name=name.upper(), addresses={"box": name})
@@ -63,19 +63,20 @@ def make_plan(letters: Path) -> Plan:
             "users": ChannelSpec(name="users", use="box.send", params=dict(box)),
         },
         systems={
-            "shop": System(
-                name="shop",
+            name: System(
+                name=name,
                 profile="shop@1",
                 targets={
                     "drill": Target(name="drill", place="p", site="s", address="a", public_name="n")
                 },
             )
+            for name in systems
         },
         digest="0" * 64,
     )
 
 
-def make_runbook(marks: Path) -> Runbook:
+def make_runbook(marks: Path, system: str = "shop") -> Runbook:
     """Return a runbook with every shape that the engine knows."""
     not_ready = str(marks.parent / "not-ready")
 
@@ -85,7 +86,7 @@ def make_runbook(marks: Path) -> Runbook:
         )
 
     return Runbook(
-        system="shop",
+        system=system,
         target="drill",
         steps=(
             StepSpec(
@@ -140,6 +141,18 @@ class World:
 
     root: Path
     verbs: Mapping[str, type[Any]] = field(default_factory=lambda: VERBS)
+    systems: tuple[str, ...] = ("shop",)
+    change: Callable[[Runbook], Runbook] = lambda runbook: runbook
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of this world."""
+        return make_plan(self.letters, self.systems)
+
+    @property
+    def runbooks(self) -> dict[str, Runbook]:
+        """The procedure of each system."""
+        return {name: self.change(make_runbook(self.marks, name)) for name in self.systems}
 
     @property
     def marks(self) -> Path:
@@ -160,9 +173,9 @@ class World:
         return {m.name: len(m.read_text().splitlines()) for m in sorted(self.letters.iterdir())}
 
 
-def make_world(root: Path, verbs: Mapping[str, type[Any]] = VERBS) -> World:
+def make_world(root: Path, verbs: Mapping[str, type[Any]] = VERBS, **more: Any) -> World:
     """Make the folders."""
-    world = World(root=root, verbs=verbs)
+    world = World(root=root, verbs=verbs, **more)
     for folder in (world.marks, world.letters):
         folder.mkdir(parents=True)
     return world
@@ -180,8 +193,8 @@ def house_in(world: World, journal: Journal, holder: str = "test") -> Installati
         evidence=open_evidence(world.root / "evidence"),
         secrets=open_secret_box(world.root),
         clock=SystemClock(),
-        plan=make_plan(world.letters),
-        runbooks={"shop": make_runbook(world.marks)},
+        plan=world.plan,
+        runbooks=world.runbooks,
         verbs=world.verbs,
         draft=draft,
         redact=lambda text: text,
@@ -204,11 +217,11 @@ def close_all() -> None:
         _OPENED.pop().close()
 
 
-def report(journal: Journal) -> None:
+def report(journal: Journal, systems: tuple[str, ...] = ("shop",)) -> None:
     """Open the incident, once."""
     if not journal.read(INCIDENT):
         reported = ev.IncidentReported(
-            systems=("shop",),
+            systems=systems,
             mode="drill",
             target="drill",
             summary="The shop is down.",
@@ -221,8 +234,8 @@ def report(journal: Journal) -> None:
 def known_in(world: World) -> Known:
     """Return what is known when an answer or an order is judged."""
     return Known(
-        plan=make_plan(world.letters),
-        runbooks={"shop": make_runbook(world.marks)},
+        plan=world.plan,
+        runbooks=world.runbooks,
         now=SystemClock().now(),
     )
 

@@ -3,6 +3,7 @@
 
 from blackstart.bootstrap.home import Home, open_home
 from blackstart.bootstrap.incidents import (
+    WATCH,
     amend_plan,
     give_answer,
     house_of,
@@ -18,6 +19,7 @@ from blackstart.bootstrap.proofs import prove_backup, watching
 from blackstart.bootstrap.verbs import compile_for, load_verbs, read_plan, shapes
 
 __all__ = [
+    "WATCH",
     "Home",
     "amend_plan",
     "compile_for",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from blackstart.ports.journal import EvidenceStore, Journal
 from blackstart.store.evidence import open_evidence
 from blackstart.store.secretbox import SealedBox, open_secret_box
 from blackstart.store.sqlite import open_journal
-from blackstart.world.clock import SystemClock
+from blackstart.world.clock import SystemClock, clock_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class Home:
 def open_home(folder: Path) -> Home:
     """Open the installation's folder; it is made when it is not there."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    clock = SystemClock()
+    clock = clock_of(os.environ)
     return Home(
         folder=folder,
         journal=open_journal(folder / "journal.db", clock),

@@ -18,6 +18,7 @@ from blackstart.engine.installation import Installation
 from blackstart.model import commands
 from blackstart.model import events as ev
 from blackstart.model.asks import Answer, Known, answer
+from blackstart.model.authority import require_known
 from blackstart.model.codec import to_bytes
 from blackstart.model.errors import BlackstartError, Refused
 from blackstart.model.incident import Incident, advance, fold
@@ -28,6 +29,8 @@ from blackstart.planfile.load import load_plan
 from blackstart.ports.journal import Entry
 from blackstart.reports.postmortem import draft_postmortem
 from blackstart.world.random import nonce
+
+WATCH = "watch"  # who reports when nobody has to
 
 
 def report_incident(
@@ -48,6 +51,8 @@ def report_incident(
     Raises PlanRejected when the plan cannot be used; nothing is opened then.
     """
     plan = read_plan(plan_path)
+    if by != WATCH:
+        require_known(plan, by)
     for system in systems:
         if system not in plan.systems:
             known = ", ".join(plan.systems)

@@ -23,9 +23,28 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "schema": ("plan", "Print the JSON Schema of the plan file."),
     "verbs": ("plan", "List what providers offer, with parameters and outputs."),
     "report": ("incident", "Open an incident."),
-    "status": ("incident", "Show incidents, open questions and progress."),
+    "acknowledge": ("people", "Take an incident on."),
+    "announce": ("people", "Announce how things stand over a channel of the plan."),
+    "ask": ("people", "Ask a role or a team a question."),
     "answer": ("incident", "Answer an open question of an incident."),
+    "assess": ("people", "Tell the impact: what is intact, degraded or lost."),
+    "estimate": ("people", "Say how long an option would take, and what it costs."),
+    "correct": ("people", "Correct when the outage began."),
+    "activate": ("people", "Activate the Recovery phase, or choose another option."),
+    "stand-down": ("people", "End an incident without a recovery; take back what was begun."),
+    "recover": ("incident", "Drive one incident from here, and show what happens."),
+    "approve": ("people", "Open the gate of a step."),
+    "reject": ("people", "Keep the gate of a step closed for now."),
+    "step": ("steps", "Finish, leave out, repeat or take back one step."),
+    "pause": ("people", "Let nothing new begin."),
+    "resume": ("people", "Go on after a pause."),
+    "waive": ("people", "Set a hard rule aside, with a second person, for a while."),
+    "amend": ("people", "Put another plan in force for steps that have not begun."),
+    "handover": ("people", "Hand a role over to another person, with a card."),
+    "status": ("incident", "Show incidents, open questions and progress."),
     "timeline": ("incident", "Show what happened, in order."),
+    "postmortem": ("incident", "Print the draft of the post-mortem."),
+    "close": ("people", "Sign the post-mortem off and close the incident."),
     "journal": ("incident", "Verify the record."),
     "agent": ("driving", "Drive incidents: act, ask, tell, keep time."),
     "watch": ("driving", "Watch a system from here and open an incident when it is down."),
@@ -50,7 +69,7 @@ class _Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"blackstart.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

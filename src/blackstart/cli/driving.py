@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from blackstart.bootstrap import (
+    WATCH,
     Home,
     house_of,
     load_verbs,
@@ -126,7 +127,7 @@ def watch(home: Path, plan_path: Path, system: str, mode: str, target: str) -> N
         outage_start=outage.start,
         last_good=outage.last_good,
         sightings=outage.sightings,
-        by="watch",
+        by=WATCH,
     )
     click.echo(f"{name} is open.")
 

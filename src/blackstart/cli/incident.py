@@ -1,20 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands about incidents: report, status, answer, timeline, journal."""
+"""Commands about incidents: report, status, answer, timeline, postmortem, recover, journal."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from blackstart.bootstrap import Home, give_answer, incidents, open_home, report_incident
-from blackstart.cli.options import as_json, with_home, with_plan
+from blackstart.bootstrap import house_of, incident_named, open_home, report_incident
+from blackstart.cli.driving import stop_on_signals
+from blackstart.cli.options import as_json, moment_of, with_home, with_plan
+from blackstart.cli.ordering import Asked, name_of
+from blackstart.cli.standing import (
+    as_rows,
+    chosen,
+    is_over,
+    is_stuck,
+    lines_of,
+    newest_or,
+    people_of,
+    watch_status,
+)
+from blackstart.cli.steps import kept, outputs_of
+from blackstart.engine.runner import drive
+from blackstart.model.asks import answer as answered
 from blackstart.model.codec import to_bytes
-from blackstart.model.errors import WorldFailed
+from blackstart.model.errors import Stopped, WorldFailed
 from blackstart.model.incident import Incident
 from blackstart.model.plan import Mode
-from blackstart.model.words import say_duration, say_moment
+from blackstart.model.words import say_moment
 from blackstart.reports.timeline import timeline as timeline_of
 
 
@@ -24,9 +39,10 @@ from blackstart.reports.timeline import timeline as timeline_of
 @click.argument("systems", nargs=-1, required=True)
 @click.option("--summary", required=True, help="What happened, in one sentence.")
 @click.option("--since", help="When it began, ISO 8601 with zone; now when left out.")
-@click.option("--as", "person", required=True, help="Your id in the plan.")
+@click.option("--as", "person", required=True, envvar="BLACKSTART_AS", help="Your id in the plan.")
 @click.option("--mode", type=click.Choice([m.value for m in Mode]), default="recovery")
 @click.option("--target", default="recovery", show_default=True)
+@as_json
 def report(
     home: Path,
     plan_path: Path,
@@ -36,10 +52,11 @@ def report(
     person: str,
     mode: str,
     target: str,
+    in_json: bool,
 ) -> None:
     """Open an incident for one or more SYSTEMS of the plan."""
     opened = open_home(home)
-    start = _moment(since) if since else opened.clock.now()
+    start = moment_of(since) if since else opened.clock.now()
     name = report_incident(
         opened,
         plan_path,
@@ -50,66 +67,29 @@ def report(
         outage_start=start,
         by=person,
     )
+    if in_json:
+        click.echo(to_bytes({"incident": name}))
+        return
     click.echo(f"{name} is open. `blackstart agent` drives it; `blackstart status` shows it.")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as problem:
-        raise click.BadParameter(
-            f"'{text}' is no time; write 2026-01-31T03:14:15+00:00"
-        ) from problem
-    if moment.tzinfo is None:
-        raise click.BadParameter(f"'{text}' has no zone; write {text}+00:00 for UTC")
-    return moment.astimezone(UTC)
 
 
 @click.command()
 @with_home
 @as_json
-def status(home: Path, in_json: bool) -> None:
-    """Show every incident with what it waits for."""
+@click.argument("incident", required=False)
+@click.option("--watch", is_flag=True, help="Show it again and again until Ctrl-C.")
+def status(home: Path, in_json: bool, incident: str | None, watch: bool) -> None:
+    """Show every incident, or INCIDENT, with what it waits for and who is asked."""
     opened = open_home(home)
-    found = incidents(opened)
-    if in_json:
-        click.echo(to_bytes([_as_rows(opened, incident) for incident in found]))
+    if watch:
+        watch_status(opened, incident)
         return
-    if not found:
-        click.echo("There is no incident.")
-    for incident in found:
-        _show(opened, incident)
-
-
-def _show(home: Home, incident: Incident) -> None:
-    since = home.clock.now() - incident.reported.outage_start
-    click.secho(f"{incident.id}  {incident.state}  ({incident.reported.mode})", bold=True)
-    click.echo(
-        f"  outage since {say_moment(incident.reported.outage_start)}, "
-        f"{say_duration(since.total_seconds())} ago"
-    )
-    for run in incident.runs.values():
-        for name, step in run.steps.items():
-            if step.started_at:
-                click.echo(f"  {run.started.system}  {name:22} {step.state}  {step.reason}")
-    for subject, done, total, unit in home.journal.progress(incident.id):
-        if done < total:
-            click.echo(f"  {subject}: {done:.0f} of {total:.0f} {unit}")
-    for ask in incident.open_asks():
-        click.secho(f"  ? {ask.opened.ask}: {ask.opened.text}", fg="yellow")
-        click.echo(f"    asked: {', '.join(ask.persons)} ({ask.opened.role})")
-
-
-def _as_rows(home: Home, incident: Incident) -> dict[str, object]:
-    return {
-        "incident": incident.id,
-        "state": incident.state,
-        "reported": incident.reported,
-        "runs": incident.runs,
-        "asks": incident.asks,
-        "measures": incident.measures,
-        "progress": home.journal.progress(incident.id),
-    }
+    found = chosen(opened, incident)
+    if in_json:
+        click.echo(to_bytes([as_rows(opened, one) for one in found]))
+        return
+    for line in lines_of(opened, found):
+        click.echo(line)
 
 
 @click.command()
@@ -117,26 +97,96 @@ def _as_rows(home: Home, incident: Incident) -> dict[str, object]:
 @click.argument("incident")
 @click.argument("ask")
 @click.argument("text")
-@click.option("--as", "person", required=True, help="Your id in the plan.")
+@click.option("--output", "outputs", multiple=True, metavar="NAME=VALUE")
+@click.option(
+    "--evidence",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A file that shows it; may be repeated.",
+)
+@click.option("--as", "person", required=True, envvar="BLACKSTART_AS", help="Your id in the plan.")
 @click.option("--why", default="", help="The reason, for the record.")
-def answer(home: Path, incident: str, ask: str, text: str, person: str, why: str) -> None:
-    """Answer the question ASK of INCIDENT with TEXT."""
-    give_answer(open_home(home), incident, ask, text, by=person, why=why, how="command")
-    click.echo(f"Recorded: {person} answered '{ask}' with '{text}'.")
+@as_json
+def answer(
+    home: Path,
+    incident: str,
+    ask: str,
+    text: str,
+    outputs: tuple[str, ...],
+    files: tuple[Path, ...],
+    person: str,
+    why: str,
+    in_json: bool,
+) -> None:
+    """Answer the question ASK of INCIDENT ('.' is the only open one) with TEXT."""
+    opened = open_home(home)
+    asked = Asked(
+        home=opened,
+        incident=name_of(opened, incident),
+        person=person,
+        why=why,
+        in_json=in_json,
+    )
+    given = replace(asked.answer(text), outputs=outputs_of(outputs), evidence=kept(opened, files))
+    asked.carry_out(lambda known, state: answered(known, state, ask, given))
+
+
+@click.command()
+@with_home
+@as_json
+@click.argument("incident", required=False)
+def timeline(home: Path, in_json: bool, incident: str | None) -> None:
+    """Show what happened in INCIDENT (the newest when left out)."""
+    opened = open_home(home)
+    name = newest_or(opened, incident)
+    facts = opened.journal.read(name)
+    if in_json:
+        click.echo(to_bytes(facts))
+        return
+    people = people_of(opened, name)
+    for row in timeline_of(facts, people):
+        click.echo(f"{say_moment(row.at)}  {row.who:24} {row.sentence}")
 
 
 @click.command()
 @with_home
 @click.argument("incident", required=False)
-def timeline(home: Path, incident: str | None) -> None:
-    """Show what happened in INCIDENT (the newest when left out)."""
+def postmortem(home: Path, incident: str | None) -> None:
+    """Print the draft of the post-mortem of INCIDENT as the record tells it now."""
     opened = open_home(home)
-    found = incident or next((i.id for i in reversed(incidents(opened))), None)
-    if found is None:
-        click.echo("There is no incident.")
-        return
-    for row in timeline_of(opened.journal.read(found)):
-        click.echo(f"{say_moment(row.at)}  {row.who:24} {row.sentence}")
+    name = newest_or(opened, incident)
+    house = house_of(opened, name)
+    facts = opened.journal.read(name)
+    click.echo(house.draft(incident_named(opened, name), facts).decode())
+
+
+@click.command()
+@with_home
+@click.argument("incident")
+def recover(home: Path, incident: str) -> None:
+    """Drive INCIDENT from here, in the foreground, and show what happens.
+
+    It ends when the systems are restored, or with exit code 5 when only a person can go on.
+    """
+    opened = open_home(home)
+    name = name_of(opened, incident)
+    told = [0]
+
+    def show(state: Incident) -> bool:
+        for row in timeline_of(opened.journal.read(name, told[0])):
+            click.echo(f"{say_moment(row.at)}  {row.sentence}")
+            told[0] = row.seq
+        return is_over(state) or is_stuck(state)
+
+    stop = stop_on_signals()
+    state = drive(house_of(opened, name), name, stop, show)
+    if is_stuck(state):
+        asked = ", ".join(ask.opened.ask for ask in state.open_asks())
+        raise Stopped(
+            f"{name} waits for a person ({asked}).",
+            f"`blackstart status {name}` shows the questions; then run this again.",
+        )
 
 
 @click.group()
@@ -146,9 +196,12 @@ def journal() -> None:
 
 @journal.command()
 @with_home
-def verify(home: Path) -> None:
+@as_json
+def verify(home: Path, in_json: bool) -> None:
     """Check every chain; name every fault."""
     faults = open_home(home).journal.verify()
+    if in_json:
+        click.echo(to_bytes({"faults": faults}))
     for fault in faults:
         click.secho(fault, fg="red", err=True)
     if faults:
@@ -156,4 +209,5 @@ def verify(home: Path) -> None:
             f"The journal has {len(faults)} faults.",
             "Keep this copy as it is; compare it with a mirror before you trust it.",
         )
-    click.echo("Every chain is whole.")
+    if not in_json:
+        click.echo("Every chain is whole.")

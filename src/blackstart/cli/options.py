@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from blackstart.planfile.durations import seconds_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,3 +48,23 @@ def with_plan(command: F) -> F:
 def as_json(command: F) -> F:
     """Add `--json`, the same content for programs."""
     return click.option("--json", "in_json", is_flag=True, help="Print JSON.")(command)
+
+
+def moment_of(text: str) -> datetime:
+    """Return the moment that a text names, in UTC. Raises BadParameter."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as problem:
+        raise click.BadParameter(
+            f"'{text}' is no time; write 2026-01-31T03:14:15+00:00"
+        ) from problem
+    if moment.tzinfo is None:
+        raise click.BadParameter(f"'{text}' has no zone; write {text}+00:00 for UTC")
+    return moment.astimezone(UTC)
+
+
+def duration_of(text: str) -> float:
+    """Return the seconds of a duration such as 2h30m. Raises BadParameter."""
+    if not re.fullmatch(r"([0-9]+(\.[0-9]+)?[dhms])+", text):
+        raise click.BadParameter(f"'{text}' is no duration; write 90s, 30m, 2h30m or 1d")
+    return seconds_of(text)

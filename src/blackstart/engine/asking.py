@@ -145,9 +145,8 @@ def _option(incident: Incident, name: str) -> ev.Option:
 
 def _acknowledge(plan: Plan, incident: Incident, now: datetime) -> ev.AskOpened:
     reported = incident.reported
-    text = (
-        f"{reported.summary} Outage since {say_moment(incident.outage_start)}. Do you take it on?"
-    )
+    what = reported.summary.rstrip(".")
+    text = f"{what}. Outage since {say_moment(incident.outage_start)}. Do you take it on?"
     return _ask(plan, incident, "acknowledge", "acknowledge", text, now=now, facts=_seen(incident))
 
 
@@ -183,7 +182,10 @@ def _decision(plan: Plan, incident: Incident, now: datetime) -> Iterator[ev.AskO
 
 
 def _facts_for_decision(plan: Plan, incident: Incident, now: datetime) -> tuple[str, ...]:
-    facts = list(_seen(incident))
+    out_s = max(0.0, (now - incident.outage_start).total_seconds())
+    goal_s = plan.policy.objectives.rto_s
+    facts = [f"out for {say_duration(out_s)} of the {say_duration(goal_s)} that are the goal"]
+    facts += _seen(incident)
     for run in incident.runs.values():
         if run.estimate:
             lost_s = max(0.0, (now - incident.outage_start).total_seconds())

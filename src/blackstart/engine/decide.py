@@ -173,4 +173,5 @@ def _acts(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[Act]:
 def _wants_draft(incident: Incident) -> bool:
     is_over = incident.state in (IncidentState.RESTORED, IncidentState.STOOD_DOWN)
     is_over = is_over and all(run.outcome for run in incident.runs.values())
+    is_over = is_over and all(notice.settled for notice in incident.notices.values())
     return is_over and not incident.postmortem

@@ -69,6 +69,11 @@ def answer(known: Known, incident: Incident, ask_id: str, given: Answer) -> tupl
     hold, NotAuthorised when the person may not answer. Automatic answers are for drills only.
     """
     ask = incident.asks.get(ask_id)
+    if ask and ask.answer:
+        raise Refused(
+            f"{ask.answer.by} answered '{ask_id}' with '{ask.answer.answer}' already.",
+            "`blackstart timeline` shows what followed from it.",
+        )
     if ask is None or ask.state is not AskState.OPEN:
         waiting = ", ".join(found.opened.ask for found in incident.open_asks()) or "none"
         raise Refused(f"No open question is called '{ask_id}'.", f"Open questions: {waiting}.")

@@ -26,12 +26,28 @@ def holds(plan: Plan, incident: Incident, person: str, role: str) -> bool:
     return has_role(plan, person, role) or incident.holders.get(role) == person
 
 
+def _holders(plan: Plan, role: str) -> tuple[str, ...]:
+    if role.startswith(TEAM):
+        team = plan.teams.get(role.removeprefix(TEAM))
+        return team.members if team else ()
+    return plan.roles[role].holders if role in plan.roles else ()
+
+
 def require(plan: Plan, incident: Incident, person: str, *roles: str) -> None:
     """Refuse somebody who speaks for none of the roles. Raises NotAuthorised."""
     if not any(holds(plan, incident, person, role) for role in roles):
         wanted = " or ".join(dict.fromkeys(roles))
+        who = ", ".join(
+            dict.fromkeys(
+                each
+                for role in roles
+                for each in (*_holders(plan, role), incident.holders.get(role))
+                if each
+            )
+        )
         raise NotAuthorised(
-            f"'{person}' may not do this.", f"It takes {wanted} of the plan, or a hand-over."
+            f"'{person}' may not do this.",
+            f"It takes {wanted} of the plan ({who}), or a hand-over.",
         )
 
 

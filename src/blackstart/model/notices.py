@@ -103,7 +103,7 @@ def _announced(plan: Plan, incident: Incident, _about: str) -> Text:
     return Text(
         subject=f"Incident {incident.id}: {_systems(incident)} is down",
         body=(
-            f"{incident.reported.summary}\n"
+            f"{incident.reported.summary.rstrip('.')}.\n"
             f"Outage since {say_moment(incident.outage_start)}. "
             f"{commander_title(plan)}: {name}.\n\nWhat the probes see:\n{_damage(incident)}\n\n"
             f"{', '.join(plan.teams) or 'everybody'}: "

@@ -141,6 +141,10 @@ class Journal(Protocol):
         """
         ...
 
+    def holder(self, incident: str) -> str:
+        """Return who drives the incident now, "" when nobody's claim is in force."""
+        ...
+
     def release(self, incident: str, holder: str) -> None:
         """Give the claim back."""
         ...

@@ -46,6 +46,14 @@ def take(
     return int(token)
 
 
+def holder_of(connection: sqlite3.Connection, incident: str, now: datetime) -> str:
+    """Return whose claim is in force, "" when nobody's is."""
+    row = connection.execute(
+        "SELECT holder FROM claims WHERE incident = ? AND expires_at > ?", (incident, to_ms(now))
+    ).fetchone()
+    return str(row[0]) if row else _NOBODY
+
+
 def give_back(connection: sqlite3.Connection, incident: str, holder: str) -> None:
     """Give the claim back; nothing happens when the holder no longer has it."""
     connection.execute(

@@ -182,6 +182,11 @@ class SqliteJournal:
             lambda connection: claims.take(connection, incident, holder, self._clock.now(), ttl_s)
         )
 
+    def holder(self, incident: str) -> str:
+        """Return who drives the incident now, "" when nobody's claim is in force."""
+        with self._database.reading() as connection:
+            return claims.holder_of(connection, incident, self._clock.now())
+
     def release(self, incident: str, holder: str) -> None:
         """Give the claim back."""
         self._database.write(lambda connection: claims.give_back(connection, incident, holder))

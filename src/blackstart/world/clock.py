@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 
 class SystemClock:
@@ -20,6 +21,35 @@ class SystemClock:
     def monotonic_s(self) -> float:
         """Return seconds on a clock that never jumps."""
         return time.monotonic()
+
+
+class RehearsalClock(SystemClock):
+    """The machine's clock, moved by the seconds that stand in a file.
+
+    For rehearsals: three days are played in minutes. Whoever moves it writes the file; a missing
+    file moves nothing.
+    """
+
+    def __init__(self, offset: Path) -> None:
+        """Keep where the offset stands."""
+        self._offset = offset
+
+    def now(self) -> datetime:
+        """Return the moved moment."""
+        try:
+            moved_s = float(self._offset.read_text(encoding="ascii") or "0")
+        except (OSError, ValueError):
+            moved_s = 0.0
+        return super().now() + timedelta(seconds=moved_s)
+
+
+def clock_of(environment: Mapping[str, str]) -> SystemClock:
+    """Return the clock to use: the machine's, or one moved for a rehearsal.
+
+    `BLACKSTART_REHEARSAL_CLOCK` names the file that moves it.
+    """
+    offset = environment.get("BLACKSTART_REHEARSAL_CLOCK")
+    return RehearsalClock(Path(offset)) if offset else SystemClock()
 
 
 def wait_until(

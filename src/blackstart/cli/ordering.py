@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands share by which people steer an incident: which one, who, and the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from blackstart.bootstrap import Home, incident_named, incidents, open_home, order
+from blackstart.cli.options import as_json, with_home
+from blackstart.model import events as ev
+from blackstart.model.asks import Answer, Known
+from blackstart.model.codec import to_bytes
+from blackstart.model.errors import Refused
+from blackstart.model.incident import Incident
+from blackstart.model.states import IncidentState
+from blackstart.reports.timeline import timeline
+
+Make = Callable[[Known, Incident], tuple[ev.Event, ...]]
+ONLY = "."  # stands for the only incident that is open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a person asks of an incident on the command line."""
+
+    home: Home
+    incident: str
+    person: str
+    why: str
+    in_json: bool
+
+    def carry_out(self, make: Make) -> None:
+        """Record what follows, and say what became of it and who drives it on."""
+        self.show(lambda: order(self.home, self.incident, make, by=self.person))
+
+    def show(self, act: Callable[[], Incident]) -> None:
+        """Act, and show the facts that came of it."""
+        before = incident_named(self.home, self.incident).seq
+        show_news(self.home, act(), before, in_json=self.in_json)
+
+    def answer(self, text: str) -> Answer:
+        """Return an answer of this person."""
+        return Answer(text=text, by=self.person, why=self.why)
+
+
+def steering(command: Callable[..., None]) -> Callable[..., None]:
+    """Give the command what all share by which people steer: incident, home, person, reason."""
+
+    @wraps(command)
+    def with_asked(
+        incident: str, home: Path, person: str, why: str, *, in_json: bool, **named: Any
+    ) -> None:
+        opened = open_home(home)
+        asked = Asked(
+            home=opened,
+            incident=name_of(opened, incident),
+            person=person,
+            why=why,
+            in_json=in_json,
+        )
+        command(asked, **named)
+
+    shared = (
+        click.argument("incident"),
+        with_home,
+        as_json,
+        click.option(
+            "--as", "person", required=True, envvar="BLACKSTART_AS", help="Your id in the plan."
+        ),
+        click.option("--why", default="", help="The reason, for the record."),
+    )
+    added: Callable[..., None] = with_asked
+    for add in reversed(shared):
+        added = add(added)
+    return added
+
+
+def name_of(home: Home, text: str) -> str:
+    """Return the incident's name: whole, a part that only one has, or `.` for the only open one.
+
+    Raises Refused when none or several fit.
+    """
+    found = incidents(home)
+    if text == ONLY:
+        fitting = [one for one in found if one.state is not IncidentState.CLOSED]
+    else:
+        fitting = [one for one in found if one.id == text] or [
+            one for one in found if text in one.id
+        ]
+    if len(fitting) == 1:
+        return fitting[0].id
+    names = ", ".join(one.id for one in fitting or found) or "none"
+    if not fitting:
+        raise Refused(f"There is no incident '{text}'.", f"Incidents: {names}.")
+    raise Refused(f"Several incidents fit '{text}'.", f"Name one of them: {names}.")
+
+
+def show_news(home: Home, incident: Incident, before: int, *, in_json: bool) -> None:
+    """Show the facts that came after number `before`."""
+    facts = home.journal.read(incident.id, before)
+    if in_json:
+        rows = {
+            "incident": incident.id,
+            "state": incident.state,
+            "facts": facts,
+            "open": [ask.opened.ask for ask in incident.open_asks()],
+            "driver": home.journal.holder(incident.id),
+        }
+        click.echo(to_bytes(rows))
+        return
+    for row in timeline(facts):
+        click.echo(row.sentence)
+    if not home.journal.holder(incident.id):
+        click.secho(
+            f"Nobody drives {incident.id}: `blackstart agent` does, for all incidents; "
+            f"`blackstart recover {incident.id}` for this one.",
+            fg="yellow",
+            err=True,
+        )

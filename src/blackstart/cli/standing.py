@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How incidents stand, as lines and as rows: the state, the steps, and who is asked for what."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import click
+
+from blackstart.bootstrap import Home, in_force, incident_named, incidents
+from blackstart.cli.ordering import name_of
+from blackstart.model.errors import BlackstartError, Refused
+from blackstart.model.incident import Incident
+from blackstart.model.notices import say_option
+from blackstart.model.states import ActionState, IncidentState
+from blackstart.model.words import say_duration, say_moment
+
+_AGAIN_S = 1.0
+
+
+def chosen(home: Home, incident: str | None) -> tuple[Incident, ...]:
+    """Return the incident that is named, or all."""
+    if incident is None:
+        return incidents(home)
+    return (incident_named(home, name_of(home, incident)),)
+
+
+def newest_or(home: Home, incident: str | None) -> str:
+    """Return the name of the incident, of the newest when none is named. Raises Refused."""
+    if incident:
+        return name_of(home, incident)
+    found = incidents(home)
+    if not found:
+        raise Refused("There is no incident.", "`blackstart report` opens one.")
+    return found[-1].id
+
+
+def people_of(home: Home, incident: str) -> dict[str, str]:
+    """Return the names of the plan's people by id; none when the plan cannot be read any more."""
+    try:
+        plan, _ = in_force(home, incident_named(home, incident))
+    except BlackstartError:
+        return {}
+    return {person.id: person.name for person in plan.people.values()}
+
+
+def lines_of(home: Home, found: tuple[Incident, ...]) -> Iterator[str]:
+    """Yield what a person reads about the incidents."""
+    if not found:
+        yield "There is no incident."
+    for incident in found:
+        yield from _lines_of(home, incident)
+
+
+def _lines_of(home: Home, incident: Incident) -> Iterator[str]:
+    out_s = (home.clock.now() - incident.outage_start).total_seconds()
+    yield click.style(f"{incident.id}  {incident.state}  ({incident.reported.mode})", bold=True)
+    yield f"  {incident.reported.summary}"
+    since = say_moment(incident.outage_start)
+    if incident.restored_at:
+        took_s = (incident.restored_at - incident.outage_start).total_seconds()
+        yield f"  outage since {since}; restored after {say_duration(took_s)}"
+    else:
+        yield f"  outage since {since}, {say_duration(out_s)} ago"
+    if incident.state is not IncidentState.CLOSED:
+        driver = home.journal.holder(incident.id)
+        yield f"  driven by {driver}" if driver else "  nobody drives it: `blackstart agent`"
+    yield from _exceptions(incident)
+    yield from _work(home, incident)
+    yield from _questions(incident)
+
+
+def _exceptions(incident: Incident) -> Iterator[str]:
+    if incident.paused:
+        yield f"  PAUSED by {incident.paused.by}: {incident.paused.why}"
+    for waiver in incident.waivers:
+        yield f"  rule set aside until {say_moment(waiver.until)}: {waiver.rule} ({waiver.why})"
+
+
+def _work(home: Home, incident: Incident) -> Iterator[str]:
+    for run in incident.runs.values():
+        for name, step in run.steps.items():
+            if step.started_at:
+                yield f"  {run.started.system}  {name:22} {step.state}  {step.reason}".rstrip()
+    for subject, done, total, unit in home.journal.progress(incident.id):
+        if done < total:
+            yield f"  {subject}: {done:.0f} of {total:.0f} {unit}"
+
+
+def _questions(incident: Incident) -> Iterator[str]:
+    for ask in incident.open_asks():
+        yield click.style(f"  ? {ask.opened.ask}: {ask.opened.text}", fg="yellow")
+        due = f", by {say_moment(ask.due_at)}" if ask.due_at else ""
+        yield f"    asked: {', '.join(ask.persons)} ({ask.opened.role}){due}"
+        if ask.opened.outputs:
+            yield f"    gives: {', '.join(ask.opened.outputs)}"
+        yield from (f"    - {fact}" for fact in ask.opened.facts)
+        yield from (f"    * {say_option(option)}" for option in ask.opened.options)
+        yield f"    blackstart answer {incident.id} {ask.opened.ask} ANSWER --as YOU"
+
+
+def as_rows(home: Home, incident: Incident) -> dict[str, object]:
+    """Return the same for programs."""
+    return {
+        "incident": incident.id,
+        "state": incident.state,
+        "reported": incident.reported,
+        "outage_start": incident.outage_start,
+        "driver": home.journal.holder(incident.id),
+        "paused": incident.paused,
+        "waivers": incident.waivers,
+        "holders": incident.holders,
+        "runs": incident.runs,
+        "asks": incident.asks,
+        "measures": incident.measures,
+        "progress": home.journal.progress(incident.id),
+    }
+
+
+def watch_status(home: Home, incident: str | None) -> None:
+    """Show how things stand whenever the record grows, until Ctrl-C."""
+    tick = threading.Event()
+    try:
+        while True:
+            click.clear()
+            click.echo(say_moment(home.clock.now()))
+            for line in lines_of(home, chosen(home, incident)):
+                click.echo(line)
+            tick.wait(_AGAIN_S)
+    except KeyboardInterrupt:
+        return
+
+
+def is_over(incident: Incident) -> bool:
+    """Say whether nothing is left but the post-mortem, and everybody was told."""
+    ended = (IncidentState.RESTORED, IncidentState.STOOD_DOWN, IncidentState.CLOSED)
+    is_drafted = "signoff" in incident.asks
+    return incident.state in ended and is_drafted and _is_quiet(incident)
+
+
+def is_stuck(incident: Incident) -> bool:
+    """Say whether only a person can go on: questions are open, nothing runs, all are told."""
+    return bool(incident.open_asks()) and _is_quiet(incident) and not is_over(incident)
+
+
+def _is_quiet(incident: Incident) -> bool:
+    asked = {ask.opened.action for ask in incident.open_asks() if ask.opened.kind == "manual"}
+    busy = [
+        name
+        for run in incident.runs.values()
+        for step in run.steps.values()
+        for name, action in step.actions.items()
+        if action.state is ActionState.STARTED and name not in asked
+    ]
+    told = all(notice.settled for notice in incident.notices.values())
+    mentioned = " ".join(incident.notices)
+    asked_of = all(
+        f"/{ask.opened.ask}" in mentioned
+        for ask in incident.open_asks()
+        if ask.opened.kind != "question" or ask.persons
+    )
+    return told and asked_of and not busy and not incident.undoing

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver where it is not simple: several systems, work by hand, news, doubt, two drivers."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from blackstart.engine.decide import Act, decide
+from blackstart.engine.runner import drive
+from blackstart.engine.telling import notices
+from blackstart.model import events as ev
+from blackstart.model.asks import Answer, answer
+from blackstart.model.errors import Refused
+from blackstart.model.incident import Incident, fold
+from blackstart.model.runbook import MANUAL, ActionSpec, Runbook
+from blackstart.model.states import IncidentState, StepState
+from blackstart.ports.action import Context, Finding, Outcome, Unknown
+from blackstart.ports.journal import Entry
+from tests.engine_verbs import VERBS, Touch
+from tests.engine_world import (
+    INCIDENT,
+    close_all,
+    drive_to_end,
+    give,
+    house_in,
+    is_told,
+    journal_in,
+    make_world,
+    report,
+)
+
+TAKEN_ON = {"acknowledge": "acknowledged"}
+ACTIVE = {"acknowledge": "acknowledged", "decision": "rebuild"}
+
+
+@pytest.fixture(autouse=True)
+def _journals_are_closed() -> Iterator[None]:
+    yield
+    close_all()
+
+
+def test_two_systems_have_a_run_each_and_users_hear_of_the_outage_once(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "w", systems=("shop", "desk"))
+    journal = journal_in(world)
+    report(journal, ("shop", "desk"))
+    incident = drive_to_end(world, journal)
+    assert {r.started.system: r.outcome for r in incident.runs.values()} == {
+        "shop": "recovered",
+        "desk": "recovered",
+    }
+    assert len(world.done()) == 8
+    assert set(world.done().values()) == {1}
+    outages = [n for n in incident.notices.values() if n.queued.kind == "outage"]
+    assert [n.queued.recipients for n in outages] == [2]  # two people, known to both systems
+    letters = [text for path in world.letters.iterdir() for text in path.read_text().splitlines()]
+    assert sorted(t for t in letters if "is unavailable" in t) == [
+        "ada|[DRILL] shop and desk is unavailable",
+        "ben|[DRILL] shop and desk is unavailable",
+    ]
+    again = sorted(t for t in letters if "is available again" in t)
+    assert again == sorted(
+        f"{who}|[DRILL] {system} is available again"
+        for who in ("ada", "ben")
+        for system in ("shop", "desk")
+    )
+
+
+def by_hand(runbook: Runbook) -> Runbook:
+    """Replace what creates the site by a person's work that gives its output."""
+    manual = ActionSpec(
+        name="site",
+        use=MANUAL,
+        params={"text": "Order a host.", "outputs": ["value"], "evidence": True},
+        expected_s=1200,
+    )
+    steps = tuple(
+        replace(step, do=(manual,), owner="devops") if step.name == "create_environment" else step
+        for step in runbook.steps
+    )
+    return replace(runbook, steps=steps)
+
+
+def test_work_by_hand_is_asked_of_its_owner_and_gives_what_follows_needs(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "w", change=by_hand)
+    journal = journal_in(world)
+    report(journal)
+    asked = drive_to_end(
+        world,
+        journal,
+        says=ACTIVE,
+        is_enough=lambda i: (
+            any(ask.opened.kind == "manual" for ask in i.open_asks())
+            and all(notice.settled for notice in i.notices.values())
+        ),
+    )
+    ask = next(ask for ask in asked.open_asks() if ask.opened.kind == "manual")
+    assert (ask.opened.role, ask.persons, ask.opened.outputs) == (
+        "team:devops",
+        ("p4",),
+        ("value",),
+    )
+    for given, what in (
+        (Answer(text="done", by="p4"), "needs value"),
+        (Answer(text="done", by="p4", outputs={"value": "h1"}), "without evidence"),
+        (Answer(text="done", by="p3", outputs={"value": "h1"}), "may not answer"),
+    ):
+        with pytest.raises(Refused, match=what):
+            answer(known_in(world), fold(journal.read(INCIDENT)), ask.opened.ask, given)
+    shown = Answer(text="done", by="p4", outputs={"value": "h1"}, evidence=("e" * 64,))
+    give(world, journal, lambda known, i: answer(known, i, ask.opened.ask, shown))
+    drive_to_end(world, journal)
+    database = next(mark for mark in world.marks.iterdir() if "database" in mark.name)
+    assert database.read_text() == "h1\n"
+
+
+def test_work_by_hand_that_fails_stops_and_is_asked_again_on_retry(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "w", change=by_hand)
+    journal = journal_in(world)
+    report(journal)
+    stopped = drive_to_end(
+        world,
+        journal,
+        says={**ACTIVE, "manual": "failed"},
+        is_enough=lambda i: any(ask.opened.kind == "stopped" for ask in i.open_asks()),
+    )
+    run = next(iter(stopped.runs.values()))
+    assert run.step("create_environment").state is StepState.FAILED
+    again = drive_to_end(
+        world,
+        journal,
+        says={"stopped": "retry"},
+        is_enough=lambda i: any(ask.opened.kind == "manual" for ask in i.open_asks()),
+    )
+    names = [name for name in again.asks if name.startswith("manual:")]
+    assert [name.rpartition(":")[2] for name in names] == ["1", "2"]
+
+
+def test_users_hear_again_when_they_were_promised_to(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "w")
+    journal = journal_in(world)
+    report(journal)
+    incident = drive_to_end(
+        world,
+        journal,
+        says=ACTIVE,
+        is_enough=lambda i: (
+            any(ask.opened.kind == "gate" for ask in i.open_asks())
+            and all(notice.settled for notice in i.notices.values())
+        ),
+    )
+    told_at = next(n.queued_at for n in incident.notices.values() if n.queued.kind == "outage")
+    soon = told_at + timedelta(seconds=world.plan.policy.cadence_s)
+
+    def news(at: datetime) -> list[str]:
+        due = notices(world.plan, world.runbooks, incident, at)
+        return [notice.name for notice in due if notice.kind == "update"]
+
+    assert news(soon - timedelta(seconds=1)) == []
+    assert news(soon) == ["update/1/users/affected"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute(Touch):
+    """An action of whose work nobody can see anything."""
+
+    outputs: ClassVar = {"value": "what was given"}
+
+    def inspect(self, context: Context) -> Finding:
+        """Say that it cannot be seen."""
+        return Unknown(note="the host does not answer")
+
+
+def twice_allowed(runbook: Runbook) -> Runbook:
+    steps = tuple(
+        replace(step, do=tuple(replace(a, attempts=2, limit_s=0.5) for a in step.do))
+        if step.name == "create_environment"
+        else step
+        for step in runbook.steps
+    )
+    return replace(runbook, steps=steps)
+
+
+def test_what_nobody_can_see_is_never_performed_again_by_itself(tmp_path: Path) -> None:
+    verbs = {**VERBS, "touch.it": Mute}
+    world = make_world(tmp_path / "w", verbs, change=twice_allowed)
+    journal = journal_in(world)
+    report(journal)
+    drive_to_end(
+        world,
+        journal,
+        says={"acknowledge": "acknowledged"},
+        is_enough=lambda i: "decision" in i.asks,
+    )
+    incident = fold(journal.read(INCIDENT))
+    run = next(iter(incident.runs))
+    key = f"{run}/create_environment/site/1"
+    begun: list[ev.Event] = [
+        ev.RecoveryActivated(by="p1", option="rebuild", why="", facts=(), how="command"),
+        ev.StepStarted(run=run, step="create_environment"),
+        ev.ActionStarted(run=run, step="create_environment", action="site", attempt=1, key=key),
+    ]
+    journal.append(INCIDENT, "died", [Entry(event=e) for e in begun])
+    stopped = drive_to_end(
+        world,
+        journal,
+        says={},
+        is_enough=lambda i: any(ask.opened.kind == "stopped" for ask in i.open_asks()),
+    )
+    view = next(iter(stopped.runs.values())).action("create_environment", "site")
+    assert view.in_doubt
+    assert view.attempt == 1
+    assert not [name for name in world.done() if "~site~" in name]
+    # a person orders another attempt: the old key is looked at before anything is done
+    give(world, journal, lambda _, __: (ev.StepStarted(run=run, step="create_environment"),))
+    acts = [
+        d
+        for d in decide(world.plan, world.runbooks, fold(journal.read(INCIDENT)), stopped.last_at)
+        if isinstance(d, Act) and d.action == "site"
+    ]
+    assert [(a.attempt, a.is_in_doubt, a.is_begun) for a in acts] == [(1, True, False)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slow(Touch):
+    """An action that cannot be interrupted and takes until it is let go."""
+
+    outputs: ClassVar = {"value": "what was given"}
+
+    def perform(self, context: Context) -> Outcome:
+        """Wait for the folder's `go`, then leave the mark."""
+        entered.set()
+        let_go.wait(10)
+        return Touch.perform(self, context)
+
+
+entered, let_go = threading.Event(), threading.Event()
+
+
+def test_the_claim_is_given_back_only_when_nothing_of_ours_runs(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "w", {**VERBS, "touch.it": Slow})
+    journal = journal_in(world)
+    report(journal)
+    entered.clear()
+    let_go.clear()
+    stop = threading.Event()
+    drive_to_end(world, journal, says=TAKEN_ON, is_enough=lambda i: "decision" in i.asks)
+    give(
+        world,
+        journal,
+        lambda k, i: answer(k, i, "decision", Answer(text="rebuild", by="p1")),
+    )
+    own = journal_in(world)
+    first = threading.Thread(
+        target=drive, args=(house_in(world, own, "first"), INCIDENT, stop, is_told)
+    )
+    first.start()
+    assert entered.wait(10)
+    stop.set()
+    assert journal.claim(INCIDENT, "second", 5.0) is None
+    let_go.set()
+    first.join(10)
+    assert journal.claim(INCIDENT, "second", 5.0) is not None
+    journal.release(INCIDENT, "second")
+    drive_to_end(world, journal)
+    assert set(world.done().values()) == {1}
+
+
+def test_a_driver_whose_claim_was_taken_meanwhile_stops(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "w")
+    journal = journal_in(world)
+    report(journal)
+    seen: list[Incident] = []
+
+    def take_it_away(incident: Incident) -> bool:
+        if not seen:
+            seen.append(incident)
+            journal.release(INCIDENT, "test")
+            assert journal.claim(INCIDENT, "other", 5.0) is not None
+            journal.release(INCIDENT, "other")
+        return False
+
+    with pytest.raises(Refused, match=r"took over|driven by another"):
+        drive_to_end(world, journal, says={}, is_enough=take_it_away)
+    assert fold(journal.read(INCIDENT)).state is IncidentState.REPORTED
