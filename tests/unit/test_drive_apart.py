@@ -30,6 +30,7 @@ from tests.engine_world import (
     house_in,
     is_told,
     journal_in,
+    known_in,
     make_world,
     report,
 )
