@@ -31,7 +31,8 @@ from blackstart.cli.panels import (
     draw_told,
     draw_trouble,
 )
-from blackstart.reports.phrases import Tone, plain, say_duration
+from blackstart.model.words import say_duration
+from blackstart.reports.phrases import Tone, plain
 from blackstart.reports.record import DrillRecord
 from blackstart.reports.scorecard import Scorecard, score
 from blackstart.reports.spans import AskSpan, ask_spans

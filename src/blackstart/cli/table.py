@@ -10,14 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from blackstart.cli.palette import SOFT, STYLES, sign_of, soft, style_of, toned
-from blackstart.reports.phrases import (
-    NOTHING,
-    Tone,
-    plain,
-    say_duration,
-    say_moment,
-    sentence,
-)
+from blackstart.model.words import NOTHING, say_duration
+from blackstart.reports.phrases import Tone, plain, say_moment, sentence
 from blackstart.reports.record import DrillRecord, Injection
 from blackstart.reports.scorecard import MeasureScore, Scorecard, StepScore, score
 from blackstart.reports.timeline import Known, measure_title

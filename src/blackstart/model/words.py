@@ -5,19 +5,36 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+NOTHING = "\N{EN DASH}"  # stands where there is no figure
 
-def say_duration(seconds: float) -> str:
-    """Return a duration: `4.2 s`, `3 min 05 s`, `2 h 10 min`, `3 d 4 h`."""
-    if seconds < 0:
-        return "-" + say_duration(-seconds)
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3_600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 86_400:
-        return f"{whole // 3_600} h {whole % 3_600 // 60:02d} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3_600} h"
+
+def say_duration(duration_s: float | None) -> str:
+    """Return a duration: `0.4 s`, `48.3 s`, `3 min 05 s`, `1 h 05 min`, `24 h`, `3 d 4 h`.
+
+    Tenths only below a minute, nothing that is nought behind the larger unit, hours up to two days
+    (goals are agreed in hours), and a dash where there is no figure.
+    """
+    if duration_s is None:
+        return NOTHING
+    if duration_s < 0:
+        return f"-{say_duration(-duration_s)}"
+    if 0 < duration_s < 0.05:
+        return "< 0.1 s"
+    if duration_s < 59.95:
+        return f"{duration_s:.1f}".removesuffix(".0") + " s"
+    if (seconds := round(duration_s)) < 3_600:
+        return _two(seconds, 60, "min", "s")
+    if (minutes := round(duration_s / 60)) < 2 * 24 * 60:
+        return _two(minutes, 60, "h", "min")
+    return _two(round(duration_s / 3_600), 24, "d", "h")
+
+
+def _two(amount: int, per_unit: int, large: str, small: str) -> str:
+    first, rest = divmod(amount, per_unit)
+    if not rest:
+        return f"{first} {large}"
+    shown = f"{rest}" if small == "h" else f"{rest:02d}"
+    return f"{first} {large} {shown} {small}"
 
 
 def say_moment(at: datetime) -> str:

@@ -14,14 +14,12 @@ from dataclasses import dataclass, replace
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from blackstart.model.events import ActionEnded, IncidentReported, RecoveryActivated, Sighting
-from blackstart.model.words import say_count
+from blackstart.model.words import NOTHING, say_count, say_duration
 from blackstart.reports.gantt import Chart, draw_chart, path_label
 from blackstart.reports.phrases import (
-    NOTHING,
     SIGNS,
     Tone,
     plain,
-    say_duration,
     say_moment,
     say_share,
     say_step,

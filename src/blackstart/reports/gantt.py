@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from blackstart.model.events import Fact
+from blackstart.model.words import say_duration
 from blackstart.reports.path import PathPiece
-from blackstart.reports.phrases import SIGNS, Tone, say_duration, tone_of
+from blackstart.reports.phrases import SIGNS, Tone, tone_of
 from blackstart.reports.scorecard import Scorecard, StepScore
 from blackstart.reports.spans import AskSpan, ask_spans, notice_spans
 

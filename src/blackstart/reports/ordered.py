@@ -21,10 +21,10 @@ from blackstart.model.orders import (
     UndoFailed,
     UndoOrdered,
 )
+from blackstart.model.words import say_duration
 from blackstart.reports.phrases import (
     Tone,
     plain,
-    say_duration,
     say_list,
     say_step,
     say_time,

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from blackstart.model.runbook import ASSESS_IMPACT, POLICY_STEPS
+from blackstart.model.words import NOTHING
 
-NOTHING = "\N{EN DASH}"  # stands where there is no figure
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
+_MINUTE_S, _HOUR_S = 60, 3_600
 
 
 class Tone(StrEnum):
@@ -48,32 +48,6 @@ TONES = {
 def tone_of(outcome: str) -> Tone:
     """Return how the outcome of a step or an action is meant."""
     return TONES.get(outcome, Tone.CALM)
-
-
-def say_duration(duration_s: float | None) -> str:
-    """Return a duration in words: 0.4 s, 48.3 s, 3 min 12 s, 1 h 05 min, 24 h, 3 d 4 h."""
-    if duration_s is None:
-        return NOTHING
-    if duration_s < 0:
-        return f"-{say_duration(-duration_s)}"
-    if 0 < duration_s < 0.05:
-        return "< 0.1 s"
-    if duration_s < 59.95:
-        return f"{duration_s:.1f}".removesuffix(".0") + " s"
-    whole = round(duration_s)
-    if whole < _HOUR_S:
-        return _two(whole, _MINUTE_S, "min", "s")
-    if whole < 2 * _DAY_S:
-        return _two(round(whole / _MINUTE_S), _MINUTE_S, "h", "min")
-    return _two(round(whole / _HOUR_S), 24, "d", "h")
-
-
-def _two(amount: int, per_unit: int, large: str, small: str) -> str:
-    first, rest = divmod(amount, per_unit)
-    if not rest:
-        return f"{first} {large}"
-    shown = f"{rest}" if small == "h" else f"{rest:02d}"
-    return f"{first} {large} {shown} {small}"
 
 
 def say_clock_face(duration_s: float) -> str:

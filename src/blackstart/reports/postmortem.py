@@ -12,17 +12,8 @@ from collections.abc import Iterable, Mapping
 from blackstart.model.events import ActionEnded, Fact, RecoveryActivated
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Runbook
-from blackstart.model.words import say_count
-from blackstart.reports.phrases import (
-    NOTHING,
-    plain,
-    say_duration,
-    say_list,
-    say_moment,
-    say_share,
-    say_time,
-    sentence,
-)
+from blackstart.model.words import NOTHING, say_count, say_duration
+from blackstart.reports.phrases import plain, say_list, say_moment, say_share, say_time, sentence
 from blackstart.reports.record import DrillRecord, incident_of
 from blackstart.reports.scorecard import MeasureScore, Scorecard, score
 from blackstart.reports.spans import AskSpan, ask_spans, of_kind

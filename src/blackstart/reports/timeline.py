@@ -40,12 +40,11 @@ from blackstart.model.events import (
     StoodDown,
 )
 from blackstart.model.orders import Order
-from blackstart.model.words import say_count
+from blackstart.model.words import say_count, say_duration
 from blackstart.reports.ordered import say_order
 from blackstart.reports.phrases import (
     Tone,
     plain,
-    say_duration,
     say_list,
     say_step,
     say_time,

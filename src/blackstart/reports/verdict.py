@@ -10,15 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blackstart.model.events import NoticeQueued, RunEnded, StoodDown
-from blackstart.model.words import say_bytes, say_count
-from blackstart.reports.phrases import (
-    Tone,
-    plain,
-    say_duration,
-    say_list,
-    say_share,
-    sentence,
-)
+from blackstart.model.words import say_bytes, say_count, say_duration
+from blackstart.reports.phrases import Tone, plain, say_list, say_share, sentence
 from blackstart.reports.record import (
     DrillRecord,
     Injection,
