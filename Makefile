@@ -8,7 +8,7 @@ ARGS ?=
 export YES
 export PYTHON
 
-.PHONY: help setup check check-format check-lint check-types check-floors check-house format test test-pythons drill bench docs lock clean
+.PHONY: help setup check check-format check-lint check-types check-floors check-house format test test-platform test-pythons drill bench docs lock clean
 
 help: ## list what can be made
 	@printf 'Blackstart\n\n'
@@ -31,8 +31,11 @@ format: setup ## let the formatter and the linter repair what they can
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
 
-test: setup ## the suite without the platform (3 minutes at most)
-	@$(BIN)/python -m pytest -q $(ARGS)
+test: setup ## the suite without the platform, on every core (a minute on two)
+	@scripts/test.sh $(ARGS)
+
+test-platform: setup ## the tests that need root, namespaces and the unpacked platform, one after the other
+	@$(BIN)/python -m pytest -q -m platform $(ARGS)
 
 test-pythons: setup ## the same under the other Pythons found here (3.12, 3.13)
 	@scripts/test_pythons.sh 3.12 3.13

@@ -27,6 +27,6 @@ for version in "$@"; do
     fi
     PYTHON=$python VENV=.venv-$version scripts/setup.sh
     say "Python $version:"
-    ".venv-$version/bin/python" -m pytest -q || failed=1
+    VENV=.venv-$version scripts/test.sh || failed=1
 done
 exit "$failed"
