@@ -43,8 +43,8 @@ test-pythons: setup ## the same under the other Pythons found here (3.12, 3.13)
 drill: setup ## lose a real FlowFuse on this machine and bring it back
 	@scripts/drill.sh $(ARGS)
 
-bench: setup ## measure start-up, memory and the journal
-	@$(BIN)/python bench/start.py && $(BIN)/python bench/journal.py
+bench: setup ## measure recovery beside a sequential script, start-up, status, check, journal (ARGS="status" for one)
+	@scripts/bench.sh $(ARGS)
 
 docs: setup ## write the generated reference pages anew
 	@$(BIN)/python scripts/reference.py

@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "waive": ("people", "Set a hard rule aside, with a second person, for a while."),
     "amend": ("people", "Put another plan in force for steps that have not begun."),
     "handover": ("people", "Hand a role over to another person, with a card."),
-    "status": ("incident", "Show incidents, open questions and progress."),
+    "status": ("status", "Show incidents, open questions and progress."),
     "timeline": ("incident", "Show what happened, in order."),
     "postmortem": ("incident", "Print the draft of the post-mortem."),
     "close": ("people", "Sign the post-mortem off and close the incident."),

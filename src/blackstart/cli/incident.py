@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands about incidents: report, status, answer, timeline, postmortem, recover, journal."""
+"""Commands about incidents: report, answer, timeline, postmortem, recover, journal."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ from pathlib import Path
 
 import click
 
-from blackstart.bootstrap import house_of, incident_named, open_home, report_incident
+from blackstart.bootstrap import (
+    Home,
+    house_of,
+    in_force,
+    incident_named,
+    open_home,
+    report_incident,
+)
 from blackstart.cli.driving import stop_on_signals
 from blackstart.cli.options import as_json, moment_of, with_home, with_plan
-from blackstart.cli.ordering import Asked, name_of
-from blackstart.cli.standing import (
-    as_rows,
-    chosen,
-    is_over,
-    is_stuck,
-    lines_of,
-    newest_or,
-    people_of,
-    watch_status,
-)
+from blackstart.cli.ordering import Asked
+from blackstart.cli.standing import every, find, is_over, is_stuck
 from blackstart.cli.steps import kept, outputs_of
 from blackstart.engine.runner import drive
 from blackstart.model.asks import answer as answered
 from blackstart.model.codec import to_bytes
-from blackstart.model.errors import Stopped, WorldFailed
+from blackstart.model.errors import BlackstartError, Refused, Stopped, WorldFailed
 from blackstart.model.incident import Incident
 from blackstart.model.plan import Mode
 from blackstart.model.words import say_moment
@@ -73,23 +71,23 @@ def report(
     click.echo(f"{name} is open. `blackstart agent` drives it; `blackstart status` shows it.")
 
 
-@click.command()
-@with_home
-@as_json
-@click.argument("incident", required=False)
-@click.option("--watch", is_flag=True, help="Show it again and again until Ctrl-C.")
-def status(home: Path, in_json: bool, incident: str | None, watch: bool) -> None:
-    """Show every incident, or INCIDENT, with what it waits for and who is asked."""
-    opened = open_home(home)
-    if watch:
-        watch_status(opened, incident)
-        return
-    found = chosen(opened, incident)
-    if in_json:
-        click.echo(to_bytes([as_rows(opened, one) for one in found]))
-        return
-    for line in lines_of(opened, found):
-        click.echo(line)
+def newest_or(home: Home, incident: str | None) -> str:
+    """Return the name of the incident, of the newest when none is named. Raises Refused."""
+    if incident:
+        return find(home.journal, incident).id
+    found = every(home.journal)
+    if not found:
+        raise Refused("There is no incident.", "`blackstart report` opens one.")
+    return found[-1].id
+
+
+def people_of(home: Home, incident: str) -> dict[str, str]:
+    """Return the names of the plan's people by id; none when the plan cannot be read any more."""
+    try:
+        plan, _ = in_force(home, incident_named(home, incident))
+    except BlackstartError:
+        return {}
+    return {person.id: person.name for person in plan.people.values()}
 
 
 @click.command()
@@ -123,7 +121,7 @@ def answer(
     opened = open_home(home)
     asked = Asked(
         home=opened,
-        incident=name_of(opened, incident),
+        incident=find(opened.journal, incident).id,
         person=person,
         why=why,
         in_json=in_json,
@@ -170,7 +168,7 @@ def recover(home: Path, incident: str) -> None:
     It ends when the systems are restored, or with exit code 5 when only a person can go on.
     """
     opened = open_home(home)
-    name = name_of(opened, incident)
+    name = find(opened.journal, incident).id
     told = [0]
 
     def show(state: Incident) -> bool:

@@ -11,18 +11,16 @@ from typing import Any
 
 import click
 
-from blackstart.bootstrap import Home, incident_named, incidents, open_home, order
+from blackstart.bootstrap import Home, incident_named, open_home, order
 from blackstart.cli.options import as_json, with_home
+from blackstart.cli.standing import find
 from blackstart.model import events as ev
 from blackstart.model.asks import Answer, Known
 from blackstart.model.codec import to_bytes
-from blackstart.model.errors import Refused
 from blackstart.model.incident import Incident
-from blackstart.model.states import IncidentState
 from blackstart.reports.timeline import timeline
 
 Make = Callable[[Known, Incident], tuple[ev.Event, ...]]
-ONLY = "."  # stands for the only incident that is open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +57,7 @@ def steering(command: Callable[..., None]) -> Callable[..., None]:
         opened = open_home(home)
         asked = Asked(
             home=opened,
-            incident=name_of(opened, incident),
+            incident=find(opened.journal, incident).id,
             person=person,
             why=why,
             in_json=in_json,
@@ -79,26 +77,6 @@ def steering(command: Callable[..., None]) -> Callable[..., None]:
     for add in reversed(shared):
         added = add(added)
     return added
-
-
-def name_of(home: Home, text: str) -> str:
-    """Return the incident's name: whole, a part that only one has, or `.` for the only open one.
-
-    Raises Refused when none or several fit.
-    """
-    found = incidents(home)
-    if text == ONLY:
-        fitting = [one for one in found if one.state is not IncidentState.CLOSED]
-    else:
-        fitting = [one for one in found if one.id == text] or [
-            one for one in found if text in one.id
-        ]
-    if len(fitting) == 1:
-        return fitting[0].id
-    names = ", ".join(one.id for one in fitting or found) or "none"
-    if not fitting:
-        raise Refused(f"There is no incident '{text}'.", f"Incidents: {names}.")
-    raise Refused(f"Several incidents fit '{text}'.", f"Name one of them: {names}.")
 
 
 def show_news(home: Home, incident: Incident, before: int, *, in_json: bool) -> None:

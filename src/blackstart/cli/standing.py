@@ -3,58 +3,64 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from datetime import datetime
 
 import click
 
-from blackstart.bootstrap import Home, in_force, incident_named, incidents
-from blackstart.cli.ordering import name_of
 from blackstart.model.errors import BlackstartError, Refused
-from blackstart.model.incident import Incident
+from blackstart.model.events import INSTALLATION
+from blackstart.model.incident import Incident, fold
 from blackstart.model.notices import say_option
 from blackstart.model.states import ActionState, IncidentState
 from blackstart.model.words import say_duration, say_moment
+from blackstart.ports.journal import Journal
 
-_AGAIN_S = 1.0
-
-
-def chosen(home: Home, incident: str | None) -> tuple[Incident, ...]:
-    """Return the incident that is named, or all."""
-    if incident is None:
-        return incidents(home)
-    return (incident_named(home, name_of(home, incident)),)
+ONLY = "."  # stands for the only incident that is open
 
 
-def newest_or(home: Home, incident: str | None) -> str:
-    """Return the name of the incident, of the newest when none is named. Raises Refused."""
-    if incident:
-        return name_of(home, incident)
-    found = incidents(home)
-    if not found:
-        raise Refused("There is no incident.", "`blackstart report` opens one.")
-    return found[-1].id
+def every(journal: Journal) -> tuple[Incident, ...]:
+    """Return every incident that can be read, oldest first; a damaged one is said and left out."""
+    found = []
+    for name in journal.chains():
+        if name == INSTALLATION:
+            continue
+        try:
+            found.append(fold(journal.read(name)))
+        except BlackstartError as error:
+            click.secho(f"{name}: {error}", fg="red", err=True)
+    return tuple(found)
 
 
-def people_of(home: Home, incident: str) -> dict[str, str]:
-    """Return the names of the plan's people by id; none when the plan cannot be read any more."""
-    try:
-        plan, _ = in_force(home, incident_named(home, incident))
-    except BlackstartError:
-        return {}
-    return {person.id: person.name for person in plan.people.values()}
+def find(journal: Journal, text: str) -> Incident:
+    """Return the incident: by name, by a part that only one has, or `.` for the only open one.
+
+    Raises Refused when none or several fit.
+    """
+    found = every(journal)
+    if text == ONLY:
+        fitting = [one for one in found if one.state is not IncidentState.CLOSED]
+    else:
+        exact = [one for one in found if one.id == text]
+        fitting = exact or [one for one in found if text in one.id]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = ", ".join(one.id for one in fitting or found) or "none"
+    if not fitting:
+        raise Refused(f"There is no incident '{text}'.", f"Incidents: {names}.")
+    raise Refused(f"Several incidents fit '{text}'.", f"Name one of them: {names}.")
 
 
-def lines_of(home: Home, found: tuple[Incident, ...]) -> Iterator[str]:
+def lines_of(journal: Journal, found: tuple[Incident, ...], now: datetime) -> Iterator[str]:
     """Yield what a person reads about the incidents."""
     if not found:
         yield "There is no incident."
     for incident in found:
-        yield from _lines_of(home, incident)
+        yield from _lines_of(journal, incident, now)
 
 
-def _lines_of(home: Home, incident: Incident) -> Iterator[str]:
-    out_s = (home.clock.now() - incident.outage_start).total_seconds()
+def _lines_of(journal: Journal, incident: Incident, now: datetime) -> Iterator[str]:
+    out_s = (now - incident.outage_start).total_seconds()
     yield click.style(f"{incident.id}  {incident.state}  ({incident.reported.mode})", bold=True)
     yield f"  {incident.reported.summary}"
     since = say_moment(incident.outage_start)
@@ -64,10 +70,10 @@ def _lines_of(home: Home, incident: Incident) -> Iterator[str]:
     else:
         yield f"  outage since {since}, {say_duration(out_s)} ago"
     if incident.state is not IncidentState.CLOSED:
-        driver = home.journal.holder(incident.id)
+        driver = journal.holder(incident.id)
         yield f"  driven by {driver}" if driver else "  nobody drives it: `blackstart agent`"
     yield from _exceptions(incident)
-    yield from _work(home, incident)
+    yield from _work(journal, incident)
     yield from _questions(incident)
 
 
@@ -78,12 +84,12 @@ def _exceptions(incident: Incident) -> Iterator[str]:
         yield f"  rule set aside until {say_moment(waiver.until)}: {waiver.rule} ({waiver.why})"
 
 
-def _work(home: Home, incident: Incident) -> Iterator[str]:
+def _work(journal: Journal, incident: Incident) -> Iterator[str]:
     for run in incident.runs.values():
         for name, step in run.steps.items():
             if step.started_at:
                 yield f"  {run.started.system}  {name:22} {step.state}  {step.reason}".rstrip()
-    for subject, done, total, unit in home.journal.progress(incident.id):
+    for subject, done, total, unit in journal.progress(incident.id):
         if done < total:
             yield f"  {subject}: {done:.0f} of {total:.0f} {unit}"
 
@@ -100,36 +106,22 @@ def _questions(incident: Incident) -> Iterator[str]:
         yield f"    blackstart answer {incident.id} {ask.opened.ask} ANSWER --as YOU"
 
 
-def as_rows(home: Home, incident: Incident) -> dict[str, object]:
+def as_rows(journal: Journal, incident: Incident) -> dict[str, object]:
     """Return the same for programs."""
     return {
         "incident": incident.id,
         "state": incident.state,
         "reported": incident.reported,
         "outage_start": incident.outage_start,
-        "driver": home.journal.holder(incident.id),
+        "driver": journal.holder(incident.id),
         "paused": incident.paused,
         "waivers": incident.waivers,
         "holders": incident.holders,
         "runs": incident.runs,
         "asks": incident.asks,
         "measures": incident.measures,
-        "progress": home.journal.progress(incident.id),
+        "progress": journal.progress(incident.id),
     }
-
-
-def watch_status(home: Home, incident: str | None) -> None:
-    """Show how things stand whenever the record grows, until Ctrl-C."""
-    tick = threading.Event()
-    try:
-        while True:
-            click.clear()
-            click.echo(say_moment(home.clock.now()))
-            for line in lines_of(home, chosen(home, incident)):
-                click.echo(line)
-            tick.wait(_AGAIN_S)
-    except KeyboardInterrupt:
-        return
 
 
 def is_over(incident: Incident) -> bool:
