@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from blackstart.model.events import ActionEnded, IncidentReported, RecoveryActivated, Sighting
 from blackstart.model.words import NOTHING, say_count, say_duration
+from blackstart.reports.compliance import Row, against_policy, against_standards
 from blackstart.reports.gantt import Chart, draw_chart, path_label
 from blackstart.reports.phrases import (
     SIGNS,
@@ -100,6 +101,8 @@ class Page:
     activations: tuple[RecoveryActivated, ...]
     sightings: tuple[Sighting, ...]
     evidence: tuple[EvidenceRow, ...]
+    policy: tuple[Row, ...]
+    standards: tuple[Row, ...]
     fell_short: tuple[str, ...]
     figures: tuple[tuple[str, str, str, Tone], ...]
     reported: IncidentReported | None
@@ -177,6 +180,8 @@ def _page(record: DrillRecord) -> Page:
         activations=tuple(event for _, event in of_kind(record.facts, RecoveryActivated)),
         sightings=_sightings(record),
         evidence=_evidence(record),
+        policy=against_policy(record, card),
+        standards=against_standards(record, card),
         fell_short=shortfalls(record, card),
         figures=figure_rows(record, card),
         reported=found[1] if found else None,
