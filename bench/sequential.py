@@ -22,7 +22,6 @@ from pathlib import Path
 from blackstart.bootstrap import Home, house_of, incidents, open_home
 from blackstart.engine.acting import verified_points
 from blackstart.engine.installation import Installation, build
-from blackstart.engine.outbox import recipients_of
 from blackstart.engine.probe import look_from
 from blackstart.model.plan import Target
 from blackstart.model.references import fill
@@ -113,7 +112,8 @@ class Script:
             kind=notice.kind,
             incident=self.incident,
         )
-        for person in recipients_of(house, journal, self.incident, notice.audience):
+        affected = journal.audience(f"{self.incident}:{notice.audience}")
+        for person in ("",) if notice.audience == "everyone" else affected:
             address = journal.address_of(person, channel.address_kind) if person else ""
             key = f"{self.run}/{notice.kind}/{notice.channel}/{person}"
             answer = channel.send(message, key, address or "", house.secrets.reveal)
