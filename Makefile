@@ -23,7 +23,7 @@ check: setup ## format, lint, types, floors, house rules; all of them, even when
 
 check-format: ; @$(BIN)/ruff format --check .
 check-lint: ; @$(BIN)/ruff check .
-check-types: ; @$(BIN)/mypy --strict src tests
+check-types: ; @$(BIN)/mypy --strict src tests bench
 check-floors: ; @$(BIN)/lint-imports --no-cache --no-logo
 check-house: ; @$(BIN)/python -m pytest -q tests/house
 
