@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from blackstart.bootstrap import amend_plan
-from blackstart.cli.cards import handover_card
+from blackstart.bootstrap import amend_plan, in_force, incident_named
 from blackstart.cli.options import duration_of, moment_of, with_plan
 from blackstart.cli.ordering import Asked, steering
 from blackstart.model import commands
@@ -18,6 +17,7 @@ from blackstart.model.notices import EVERYONE
 from blackstart.model.people import COMMANDER
 from blackstart.model.steering import WAIVABLE
 from blackstart.model.steering import waive as set_aside
+from blackstart.reports.handover import handover_card
 
 _CONDITIONS = ("intact", "degraded", "lost", "unknown")
 _system = click.option("--system", default="", help="Which system, when there are several.")
@@ -211,7 +211,9 @@ def amend(asked: Asked, plan_path: Path) -> None:
 @click.option("--role", default=COMMANDER, show_default=True)
 def handover(asked: Asked, taker: str, role: str) -> None:
     """Hand a role over for this incident, with a card that says how things stand."""
-    card = handover_card(asked.home, asked.incident)
+    plan, runbooks = in_force(asked.home, incident_named(asked.home, asked.incident))
+    facts = asked.home.journal.read(asked.incident)
+    card = handover_card(facts, tuple(runbooks.values()), plan, asked.home.clock.now())
     digest = asked.home.evidence.keep("handover.txt", card.encode())
     if not asked.in_json:
         click.echo(card)

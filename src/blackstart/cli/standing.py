@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 import click
 
 from blackstart.model.errors import BlackstartError, Refused
-from blackstart.model.events import INSTALLATION
-from blackstart.model.incident import Incident, fold
+from blackstart.model.events import INSTALLATION, Option
+from blackstart.model.incident import AskView, Incident, fold
 from blackstart.model.notices import say_option
 from blackstart.model.states import ActionState, IncidentState
 from blackstart.model.words import say_duration, say_moment
 from blackstart.ports.journal import Journal
+from blackstart.reports.options import options_of, options_table
 
 ONLY = "."  # stands for the only incident that is open
 
@@ -74,7 +76,7 @@ def _lines_of(journal: Journal, incident: Incident, now: datetime) -> Iterator[s
         yield f"  driven by {driver}" if driver else "  nobody drives it: `blackstart agent`"
     yield from _exceptions(incident)
     yield from _work(journal, incident)
-    yield from _questions(incident)
+    yield from _questions(incident, now)
 
 
 def _exceptions(incident: Incident) -> Iterator[str]:
@@ -94,7 +96,33 @@ def _work(journal: Journal, incident: Incident) -> Iterator[str]:
             yield f"  {subject}: {done:.0f} of {total:.0f} {unit}"
 
 
-def _questions(incident: Incident) -> Iterator[str]:
+def _with_estimate(incident: Incident, option: Option) -> Option:
+    """Return the option with what was estimated since the question was asked."""
+    made = incident.estimates.get(option.name)
+    if made is None:
+        return option
+    return replace(
+        option,
+        expected_s=made.expected_s,
+        data_lost=made.data_lost or option.data_lost,
+        reversible=made.reversible or option.reversible,
+    )
+
+
+def _side_by_side(incident: Incident, ask: AskView, now: datetime) -> Iterator[str]:
+    goals_s = [run.estimate.goal_s for run in incident.runs.values() if run.estimate]
+    table = options_table(
+        options_of(
+            (_with_estimate(incident, option) for option in ask.opened.options),
+            {name: made.by for name, made in incident.estimates.items()},
+        ),
+        elapsed_s=(now - incident.outage_start).total_seconds(),
+        goal_s=max(goals_s, default=0.0),
+    )
+    yield from (f"    {line}" for line in table.splitlines())
+
+
+def _questions(incident: Incident, now: datetime) -> Iterator[str]:
     for ask in incident.open_asks():
         yield click.style(f"  ? {ask.opened.ask}: {ask.opened.text}", fg="yellow")
         due = f", by {say_moment(ask.due_at)}" if ask.due_at else ""
@@ -102,7 +130,10 @@ def _questions(incident: Incident) -> Iterator[str]:
         if ask.opened.outputs:
             yield f"    gives: {', '.join(ask.opened.outputs)}"
         yield from (f"    - {fact}" for fact in ask.opened.facts)
-        yield from (f"    * {say_option(option)}" for option in ask.opened.options)
+        if ask.opened.kind == "decision":
+            yield from _side_by_side(incident, ask, now)
+        else:
+            yield from (f"    * {say_option(option)}" for option in ask.opened.options)
         yield f"    blackstart answer {incident.id} {ask.opened.ask} ANSWER --as YOU"
 
 
