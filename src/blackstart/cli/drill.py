@@ -14,7 +14,6 @@ from blackstart.bootstrap import open_home
 from blackstart.cli.driving import stop_on_signals
 from blackstart.cli.follow import Followed, answer_after, ask_at_terminal, follow
 from blackstart.cli.outcome import (
-    faults_of_telling,
     injection_of,
     make_record,
     write_reports,
@@ -27,6 +26,7 @@ from blackstart.cli.stage import (
     peak_memory_bytes,
     set_stage,
 )
+from blackstart.cli.telling import false_news, faults_of_telling
 from blackstart.model.errors import Stopped, WorldFailed
 from blackstart.model.incident import Incident
 from blackstart.reports.record import DrillRecord
@@ -160,7 +160,8 @@ def _record(
     injection = None
     if choices.injection:
         chosen = choices.injection
-        injection = injection_of(chosen.name, chosen.what, chosen.expected_stop, incident)
+        told = false_news(stage.layout, followed.facts)
+        injection = injection_of(chosen.name, chosen.what, chosen.expected_stop, incident, told)
     return make_record(
         followed,
         peak_memory=peak_memory_bytes(stage.agent.pid),
@@ -188,7 +189,7 @@ def _keep(stage: Stage, choices: Choices) -> None:
 
 def _judge(stage: Stage, incident: Incident, record: DrillRecord, choices: Choices) -> None:
     """Raise what the exit code must say; whoever was told falsely that all is well counts first."""
-    faults = faults_of_telling(stage, incident)
+    faults = faults_of_telling(stage.layout, incident)
     if faults:
         raise WorldFailed(f"The witnesses disagree: {'; '.join(faults)}.", "Read both records.")
     if record.journal_faults:
@@ -200,15 +201,21 @@ def _judge(stage: Stage, incident: Incident, record: DrillRecord, choices: Choic
             f"{record.loss.surplus} rows are there that nobody wrote.", "The restore mixed data."
         )
     if choices.injection and record.injection:
-        _judge_injection(record, choices)
+        judge_injection(record, choices)
         return
     outcomes = {run.outcome for run in incident.runs.values()}
     if outcomes != {"recovered"}:
         raise Stopped("Not every step was verified.", "The report says which, why, and what to do.")
 
 
-def _judge_injection(record: DrillRecord, choices: Choices) -> None:
+def judge_injection(record: DrillRecord, choices: Choices) -> None:
+    """Raise unless the defect was caught where it should be and nobody was told otherwise."""
     injection = record.injection
+    if injection and injection.false_news:
+        raise WorldFailed(
+            f"Users were told that all is well: {'; '.join(injection.false_news)}.",
+            "Tell them what is true; that it could be sent is a defect of Blackstart.",
+        )
     if injection is None or not injection.is_caught:
         seen = (injection.seen_stop if injection else "") or "nowhere"
         expected = injection.expected_stop if injection else "?"

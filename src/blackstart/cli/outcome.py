@@ -15,7 +15,6 @@ from pathlib import Path
 from blackstart import __version__
 from blackstart.bootstrap import house_of
 from blackstart.cli.follow import Followed, place_of_stop
-from blackstart.cli.stage import Stage
 from blackstart.model import events as ev
 from blackstart.model.incident import Incident
 from blackstart.model.plan import Objectives
@@ -23,7 +22,6 @@ from blackstart.reports.drill import render_html, render_json
 from blackstart.reports.record import DrillRecord, Figures, Injection, Loss
 from blackstart.reports.told import DeliveryCount
 from blackstart.sandbox.loss import Loss as Counted
-from blackstart.sandbox.received import mails
 
 PLAN_NAME = "blackstart.yaml"
 
@@ -150,30 +148,14 @@ def write_reports(record: DrillRecord, followed: Followed, folder: Path) -> dict
     return paths
 
 
-def faults_of_telling(stage: Stage, incident: Incident) -> tuple[str, ...]:
-    """Compare what the record says was mailed with what the mail server holds."""
-    kept = mails(stage.layout)
-    faults = []
-    for kind, words in (("outage", "is unavailable"), ("recovered", "is available again")):
-        arrived = sum(words in mail.subject and "status@" in mail.mail_from for mail in kept)
-        accepted = sum(
-            notice.settled.accepted
-            for notice in incident.notices.values()
-            if notice.settled and notice.queued.kind == kind and notice.queued.channel == "users"
-        )
-        if arrived != accepted:
-            faults.append(
-                f"the record says {accepted} users were sent '{kind}', "
-                f"the mail server holds {arrived}"
-            )
-    return tuple(faults)
-
-
-def injection_of(name: str, what: str, expected_stop: str, incident: Incident) -> Injection:
-    """Return the injection with the place where the recovery stopped."""
+def injection_of(
+    name: str, what: str, expected_stop: str, incident: Incident, false_news: tuple[str, ...]
+) -> Injection:
+    """Return the injection with the place where the recovery stopped and what users heard."""
     return Injection(
         name=name,
         meaning=what,
         expected_stop=expected_stop,
         seen_stop=place_of_stop(incident),
+        false_news=false_news,
     )

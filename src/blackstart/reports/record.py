@@ -40,18 +40,20 @@ class Loss:
 class Injection:
     """A defect put in on purpose: where it should stop the recovery and where it did.
 
-    Places are `step.action`; `seen_stop` is empty when nothing stopped.
+    Places are `step.action`; `seen_stop` is empty when nothing stopped. `false_news` says, one
+    sentence each, where users were told that all is well although the recovery had to stop.
     """
 
     name: str
     meaning: str
     expected_stop: str
     seen_stop: str = ""
+    false_news: tuple[str, ...] = ()
 
     @property
     def is_caught(self) -> bool:
-        """Say whether the recovery stopped exactly where it should."""
-        return bool(self.seen_stop) and self.seen_stop == self.expected_stop
+        """Say whether the recovery stopped exactly where it should, and nobody heard otherwise."""
+        return bool(self.seen_stop) and self.seen_stop == self.expected_stop and not self.false_news
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,15 @@ def _has_ended(record: DrillRecord) -> bool:
 
 
 def _judge_missed(injection: Injection) -> Verdict:
+    if injection.false_news:
+        return Verdict(
+            tone=Tone.BAD,
+            word="False news",
+            headline=f"The recovery stopped at {injection.seen_stop or 'no step'}, and users were "
+            "told that all is well.",
+            meaning=f"{sentence('; '.join(injection.false_news))} {sentence(injection.meaning)}",
+            remedy="Tell users what is true; find out how that could be sent, then drill again.",
+        )
     seen = (
         f"the recovery stopped at {injection.seen_stop} instead"
         if injection.seen_stop

@@ -47,6 +47,13 @@ def mail_texts(layout: Layout) -> tuple[bytes, ...]:
     return tuple(file.read_bytes() for file in kept)
 
 
+def status_page(layout: Layout) -> tuple[bytes, ...]:
+    """Return the content of every file that the status page publishes, () when there is none."""
+    folder = layout.elsewhere / "status"
+    files = (path for path in sorted(folder.rglob("*")) if path.suffix in {".html", ".json"})
+    return tuple(path.read_bytes() for path in files)
+
+
 def alerts(layout: Layout) -> tuple[KeptAlert, ...]:
     """Return every alert that reached the receiver, firing and resolved, oldest first."""
     return _lines(layout.elsewhere / "alerts" / "alerts.jsonl", KeptAlert)
