@@ -89,14 +89,15 @@ def group() -> None:
     """
 
 
-def main() -> None:
+def main(command: click.Command = group) -> None:
     """Run the command line; expected errors end in two sentences and their exit code."""
     try:
-        group.main(standalone_mode=False)
+        command.main(standalone_mode=False)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+    except (click.Abort, KeyboardInterrupt) as interrupted:
+        # click makes an Abort of every KeyboardInterrupt and keeps it as the cause
+        click.echo(str(interrupted.__cause__ or interrupted) or "Interrupted.", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import click
 
 from blackstart.bootstrap import open_home
-from blackstart.cli.driving import stop_on_signals
+from blackstart.cli.ending import Counted, count_loss, keep_traces
 from blackstart.cli.follow import Followed, answer_after, ask_at_terminal, follow
 from blackstart.cli.outcome import (
     injection_of,
@@ -19,6 +19,7 @@ from blackstart.cli.outcome import (
     write_reports,
 )
 from blackstart.cli.showing import make_console, make_view, prompt_at_terminal, show_end
+from blackstart.cli.signals import Interrupts, ending_plainly
 from blackstart.cli.stage import (
     Stage,
     end_blackstart,
@@ -28,20 +29,19 @@ from blackstart.cli.stage import (
 )
 from blackstart.cli.telling import false_news, faults_of_telling
 from blackstart.model.errors import Stopped, WorldFailed
-from blackstart.model.incident import Incident
+from blackstart.model.incident import fold
 from blackstart.reports.record import DrillRecord
 from blackstart.sandbox.disaster import destroy_database, destroy_production
 from blackstart.sandbox.doorway import open_doorway
 from blackstart.sandbox.injections import INJECTIONS, Injection, injection_named
-from blackstart.sandbox.layout import RECOVERY, cache_folder, new_run
-from blackstart.sandbox.loss import Loss, count_lost
+from blackstart.sandbox.layout import RECOVERY, Layout, cache_folder, new_run
 from blackstart.sandbox.packages import prepare, require_host
 from blackstart.sandbox.seed import make_seed
 from blackstart.sandbox.sweep import remove_run, sweep
 from blackstart.sandbox.writer import read_written, stop_writer
 from blackstart.world.sites import load_site
 
-LIMIT_S = 600.0
+ASKING_LIMIT_S = 24 * 3600.0
 DISASTERS = {"production": destroy_production, "database": destroy_database}
 
 
@@ -57,6 +57,7 @@ class Choices:
     keep: bool
     expects_stop: bool
     reports: Path
+    limit_s: float = 600.0
 
 
 @click.command()
@@ -70,6 +71,9 @@ class Choices:
 )
 @click.option("--delay", "delay_s", type=float, default=1.0, help="Seconds before auto answers.")
 @click.option("--soak", "soak_s", type=float, default=8.0, help="Seconds of life before the loss.")
+@click.option(
+    "--limit", "limit_s", type=float, default=600.0, help="Seconds until auto gives a drill up."
+)
 @click.option("--keep", is_flag=True, help="Leave the recovered platform running.")
 @click.option("--expect-stop", "expects_stop", is_flag=True, help="0 if stopped as --inject says.")
 @click.option(
@@ -96,27 +100,34 @@ def drill(inject: str | None, **options: object) -> None:
 
 def _run(choices: Choices) -> None:
     require_host()
-    stop = stop_on_signals()
-    cache = cache_folder()
-    swept = sweep(cache)
-    for left in swept.removed:
-        click.echo(f"removed what an earlier drill left: {left}")
-    prepared = prepare(cache, click.echo)
-    seed = make_seed(cache, prepared, click.echo)
+    with ending_plainly() as interrupts:
+        cache = cache_folder()
+        for left in sweep(cache).removed:
+            click.echo(f"removed what an earlier drill left: {left}")
+        prepared = prepare(cache, click.echo, cancelled=interrupts.stop.is_set)
+        seed = make_seed(cache, prepared, click.echo)
+        with passing_run(cache) as layout:
+            stage = set_stage(layout, prepared, seed, click.echo, keep=choices.keep)
+            with interrupts.polled():
+                _lose_and_recover(stage, choices, interrupts)
+
+
+@contextmanager
+def passing_run(cache: Path) -> Iterator[Layout]:
+    """Own the folder of a run; at the end, however it comes, remove all of it unless kept."""
     with new_run(cache) as layout:
         try:
-            stage = set_stage(layout, prepared, seed, click.echo, keep=choices.keep)
-            _lose_and_recover(stage, choices, stop)
+            yield layout
         finally:
             if not layout.keep.exists():
                 remove_run(layout.root)
                 click.echo("cleaned up: no process, namespace, mount or folder of it is left")
 
 
-def _lose_and_recover(stage: Stage, choices: Choices, stop: threading.Event) -> None:
+def _lose_and_recover(stage: Stage, choices: Choices, interrupts: Interrupts) -> None:
     click.echo(f"production lives for {choices.soak_s:g} s while users write to it")
-    if stop.wait(choices.soak_s):
-        raise Stopped("The drill was interrupted.", "Nothing is left; run it again.")
+    if interrupts.stop.wait(choices.soak_s):
+        raise KeyboardInterrupt
     if choices.injection:
         choices.injection.inject(stage.layout)
         click.echo(f"injected: {choices.injection.what}")
@@ -128,54 +139,81 @@ def _lose_and_recover(stage: Stage, choices: Choices, stop: threading.Event) -> 
         bold=True,
     )
     followed = Followed(home=open_home(stage.home))
-    incident = _follow(stage, followed, choices, stop)
-    record = _record(stage, followed, incident, choices, destroyed.at)
-    end_blackstart(stage)
-    paths = write_reports(record, followed, choices.reports / followed.id)
-    show_end(make_console(), record, paths)
+    try:
+        cut = _follow(stage, followed, choices, interrupts)
+        counted = count_loss(
+            followed.incident, stage.layout.writer, destroyed, lambda: _written(stage)
+        )
+        record = _report(stage, followed, choices, counted)
+    finally:
+        keep_traces(stage, _folder(stage, followed, choices))
+    if cut:
+        raise cut
     _keep(stage, choices)
-    _judge(stage, incident, record, choices)
+    _judge(stage, record, choices, counted)
 
 
-def _follow(stage: Stage, followed: Followed, choices: Choices, stop: threading.Event) -> Incident:
+def _written(stage: Stage) -> frozenset[int]:
+    stop_writer(stage.writer)
+    return read_written(stage.layout, stage.outside)
+
+
+def _follow(
+    stage: Stage, followed: Followed, choices: Choices, interrupts: Interrupts
+) -> BaseException | None:
+    """Follow the drill to its end; return what cut it short, if anything did."""
     console = make_console()
     view = make_view(console, followed, choices.disaster)
     answer = answer_after(choices.delay_s)
     if choices.decide == "ask":
-        answer = ask_at_terminal(lambda ask: prompt_at_terminal(console, view, followed, ask))
-    with view:
-        return follow(
-            followed,
-            answer=answer,
-            is_alive=lambda: is_agent_alive(stage),
-            show=view.refresh,
-            limit_s=LIMIT_S if choices.decide == "auto" else 24 * 3600.0,
-            stop=stop,
+        answer = ask_at_terminal(
+            lambda ask: prompt_at_terminal(console, view, followed, ask, interrupts)
         )
+    try:
+        with view:
+            follow(
+                followed,
+                answer=answer,
+                is_alive=lambda: is_agent_alive(stage),
+                show=view.refresh,
+                limit_s=choices.limit_s if choices.decide == "auto" else ASKING_LIMIT_S,
+                stop=interrupts.stop,
+            )
+    except Stopped as stopped:
+        return stopped
+    except (KeyboardInterrupt, click.Abort):
+        folder = _folder(stage, followed, choices)
+        return KeyboardInterrupt(
+            f"Interrupted: the report so far, logs and record are in {folder}."
+        )
+    return None
 
 
-def _record(
-    stage: Stage, followed: Followed, incident: Incident, choices: Choices, lost_at: datetime
-) -> DrillRecord:
+def _report(stage: Stage, followed: Followed, choices: Choices, counted: Counted) -> DrillRecord:
+    """Write and show what is known, also when the drill was cut short."""
+    followed.read()
     injection = None
-    if choices.injection:
+    if choices.injection and followed.incident:
         chosen = choices.injection
         told = false_news(stage.layout, followed.facts)
-        injection = injection_of(chosen.name, chosen.what, chosen.expected_stop, incident, told)
-    return make_record(
+        injection = injection_of(
+            chosen.name, chosen.what, chosen.expected_stop, followed.incident, told
+        )
+    record = make_record(
         followed,
         peak_memory=peak_memory_bytes(stage.agent.pid),
-        loss=_count_loss(stage, incident, lost_at),
+        loss=counted.loss,
         injection=injection,
     )
+    end_blackstart(stage)
+    paths = write_reports(record, followed, _folder(stage, followed, choices))
+    show_end(make_console(), record, paths)
+    return record
 
 
-def _count_loss(stage: Stage, incident: Incident, lost_at: datetime) -> Loss | None:
-    if not all(run.outcome for run in incident.runs.values()):
-        return None
-    stop_writer(stage.writer)
-    present = read_written(stage.layout, stage.outside)
-    return count_lost(stage.layout.writer, present, before=lost_at)
+def _folder(stage: Stage, followed: Followed, choices: Choices) -> Path:
+    """Return where this drill's reports go; without an incident they bear the name of the run."""
+    return choices.reports / (followed.id or f"run-{stage.layout.root.name}")
 
 
 def _keep(stage: Stage, choices: Choices) -> None:
@@ -187,8 +225,9 @@ def _keep(stage: Stage, choices: Choices) -> None:
     click.echo(f"kept: {doorway.directions}\nremove it with `blackstart sandbox down`")
 
 
-def _judge(stage: Stage, incident: Incident, record: DrillRecord, choices: Choices) -> None:
+def _judge(stage: Stage, record: DrillRecord, choices: Choices, counted: Counted) -> None:
     """Raise what the exit code must say; whoever was told falsely that all is well counts first."""
+    incident = fold(record.facts)
     faults = faults_of_telling(stage.layout, incident)
     if faults:
         raise WorldFailed(f"The witnesses disagree: {'; '.join(faults)}.", "Read both records.")
@@ -196,16 +235,23 @@ def _judge(stage: Stage, incident: Incident, record: DrillRecord, choices: Choic
         raise WorldFailed(
             f"The journal has {len(record.journal_faults)} faults.", record.journal_faults[0]
         )
-    if record.loss and record.loss.surplus:
-        raise WorldFailed(
-            f"{record.loss.surplus} rows are there that nobody wrote.", "The restore mixed data."
-        )
+    judge_loss(record, counted)
     if choices.injection and record.injection:
         judge_injection(record, choices)
         return
     outcomes = {run.outcome for run in incident.runs.values()}
     if outcomes != {"recovered"}:
         raise Stopped("Not every step was verified.", "The report says which, why, and what to do.")
+
+
+def judge_loss(record: DrillRecord, counted: Counted) -> None:
+    """Raise WorldFailed when the loss could not be counted or more is there than was written."""
+    if counted.problem:
+        raise WorldFailed(counted.problem, "The recovery is not proven: read the report, look why.")
+    if record.loss and record.loss.surplus:
+        raise WorldFailed(
+            f"{record.loss.surplus} rows are there that nobody wrote.", "The restore mixed data."
+        )
 
 
 def judge_injection(record: DrillRecord, choices: Choices) -> None:

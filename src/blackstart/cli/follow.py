@@ -8,15 +8,19 @@ asks the person at the terminal, and says when the drill is over.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from blackstart.bootstrap import Home, give_answer
+from blackstart.bootstrap import Home, give_answer, house_of
+from blackstart.engine.decide import WakeAt, decide
+from blackstart.engine.installation import Installation
 from blackstart.model import events as ev
 from blackstart.model.asks import AUTOMATIC
 from blackstart.model.errors import BlackstartError, Stopped
 from blackstart.model.incident import AskView, Incident, advance
+from blackstart.model.plan import Plan
+from blackstart.model.runbook import Runbook
 from blackstart.model.states import IncidentState
 
 EVERY_S = 0.2
@@ -32,6 +36,7 @@ class Followed:
     id: str = ""
     facts: tuple[ev.Fact, ...] = ()
     incident: Incident | None = None
+    house: Installation | None = None
     seen_open: dict[str, datetime] = field(default_factory=dict)
 
     def read(self) -> None:
@@ -58,32 +63,43 @@ def follow(
 ) -> Incident:
     """Follow until the drill is over, and return the incident.
 
-    Raises Stopped when the agent died, the limit passed or `stop` was set.
+    Raises Stopped when the agent died or the limit passed, KeyboardInterrupt when `stop` was set.
     """
     clock = followed.home.clock
     deadline_s = clock.monotonic_s() + limit_s
     while True:
         followed.read()
         show()
-        if followed.incident and is_over(followed.incident):
+        if followed.incident and _is_over(followed, followed.incident):
             return followed.incident
         if followed.incident:
             for ask in followed.incident.open_asks():
                 answer(followed, ask)
         if not is_alive():
-            raise Stopped("Blackstart's agent died.", "Read agent.log in the folder of the run.")
+            raise Stopped("Blackstart's agent died.", "Read agent.log beside the report.")
         if clock.monotonic_s() > deadline_s:
             raise Stopped(
                 f"The drill was not over after {limit_s:.0f} s.",
-                "The timeline shows what it waited for.",
+                "The report shows what it waited for, agent.log beside it what was tried.",
             )
         if stop.wait(EVERY_S):
-            raise Stopped("The drill was interrupted.", "Nothing is left; run it again.")
+            raise KeyboardInterrupt
 
 
-def is_over(incident: Incident) -> bool:
-    """Say whether nothing more will happen by itself: it waits for a sign-off or it stopped."""
+def _is_over(followed: Followed, incident: Incident) -> bool:
+    house = followed.house = followed.house or house_of(followed.home, followed.id)
+    return is_over(house.plan, house.runbooks, incident, followed.home.clock.now())
+
+
+def is_over(plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime) -> bool:
+    """Say whether nothing more will happen by itself: it waits for a sign-off or it stopped.
+
+    The engine's own `decide` is asked, so that the gap between two actions of a branch that goes
+    on is not taken for the end.
+    """
     if any(notice.settled is None for notice in incident.notices.values()):
+        return False
+    if any(not isinstance(one, WakeAt) for one in decide(plan, runbooks, incident, now)):
         return False
     open_kinds = {
         ask.opened.kind
@@ -92,16 +108,7 @@ def is_over(incident: Incident) -> bool:
     }
     if incident.state in (IncidentState.RESTORED, IncidentState.STOOD_DOWN):
         return "signoff" in open_kinds
-    return "stopped" in open_kinds and not _is_anything_running(incident)
-
-
-def _is_anything_running(incident: Incident) -> bool:
-    return any(
-        action.started_at and not action.ended_at
-        for run in incident.runs.values()
-        for step in run.steps.values()
-        for action in step.actions.values()
-    )
+    return "stopped" in open_kinds
 
 
 def answer_after(delay_s: float) -> Callable[[Followed, AskView], None]:

@@ -74,10 +74,10 @@ def make_record(
     loss: Counted | None,
     injection: Injection | None,
 ) -> DrillRecord:
-    """Return everything that is to be shown of the drill."""
-    facts = followed.home.journal.read(followed.id)
+    """Return everything that is to be shown of the drill; without an incident there is little."""
+    facts = followed.home.journal.read(followed.id) if followed.id else ()
     return replace(
-        frame_of(followed),
+        frame_of(followed) if followed.id else empty_record(),
         facts=facts,
         deliveries=tuple(_counts(followed)),
         loss=_loss(loss),

@@ -12,6 +12,7 @@ from rich.console import Console
 from blackstart.cli.follow import Followed
 from blackstart.cli.live import LiveSnapshot, LiveView, ProgressRow, show_ask
 from blackstart.cli.outcome import empty_record, frame_of
+from blackstart.cli.signals import Interrupts
 from blackstart.cli.table import print_result
 from blackstart.model.incident import AskView
 from blackstart.reports.record import DrillRecord
@@ -48,10 +49,10 @@ def make_view(console: Console, followed: Followed, disaster: str) -> LiveView:
 
 
 def prompt_at_terminal(
-    console: Console, view: LiveView, followed: Followed, ask: AskView
+    console: Console, view: LiveView, followed: Followed, ask: AskView, interrupts: Interrupts
 ) -> tuple[str, str]:
-    """Ask the person at the terminal; return the answer and the reason."""
-    with view.pausing():
+    """Ask the person at the terminal; return the answer and the reason. Ctrl-C raises Abort."""
+    with view.pausing(), interrupts.at_once():
         span = next(s for s in ask_spans(followed.facts) if s.asked.ask == ask.opened.ask)
         show_ask(console, span, frame_of(followed))
         choices = [option.name for option in ask.opened.options]

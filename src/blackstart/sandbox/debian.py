@@ -43,7 +43,9 @@ def packages_key() -> str:
     return hashlib.sha256(wanted.encode()).hexdigest()[:12]
 
 
-def unpack_packages(target: Path, tell: Callable[[str], None]) -> None:
+def unpack_packages(
+    target: Path, tell: Callable[[str], None], cancelled: Callable[[], bool] = process.never
+) -> None:
     """Fill `target` with bin, lib, share …: a folder to lay over /usr. Raises SandboxError.
 
     Beside them, packages.txt records each package file with its sha256.
@@ -55,13 +57,14 @@ def unpack_packages(target: Path, tell: Callable[[str], None]) -> None:
     tell("Debian packages: asking apt what is needed")
     wanted = _resolve(status)
     tell(f"Debian packages: downloading {len(wanted)}")
-    _apt(["apt-get", "download", "-o", "APT::Sandbox::User=root", *wanted], 600, downloads)
+    download = ["apt-get", "download", "-o", "APT::Sandbox::User=root", *wanted]
+    _apt(download, 600, downloads, cancelled)
     root = target.with_name(target.name + ".root")
     root.mkdir()
     archives = sorted(downloads.glob("*.deb"))
     tell(f"Debian packages: unpacking {len(archives)}")
     for archive in archives:
-        _must(["dpkg-deb", "-x", str(archive), str(root)], 120)
+        _must(["dpkg-deb", "-x", str(archive), str(root)], 120, cancelled)
     _merge_into_usr(root, target)
     sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}" for file in archives]
     (target / "packages.txt").write_text("\n".join([*sums, ""]))
@@ -113,8 +116,10 @@ def _refuse_missing_libraries(usr: Path) -> None:
         )
 
 
-def _apt(argv: list[str], timeout_s: float, cwd: Path) -> process.Completed:
-    done = process.run(argv, timeout_s=timeout_s, cwd=cwd)
+def _apt(
+    argv: list[str], timeout_s: float, cwd: Path, cancelled: Callable[[], bool] = process.never
+) -> process.Completed:
+    done = process.run(argv, timeout_s=timeout_s, cwd=cwd, cancelled=cancelled)
     if done.code != 0:
         said = " ".join(done.err.decode("utf-8", "replace").split())[-400:]
         raise SandboxError(
@@ -125,8 +130,8 @@ def _apt(argv: list[str], timeout_s: float, cwd: Path) -> process.Completed:
     return done
 
 
-def _must(argv: list[str], timeout_s: float) -> None:
-    done = process.run(argv, timeout_s=timeout_s)
+def _must(argv: list[str], timeout_s: float, cancelled: Callable[[], bool]) -> None:
+    done = process.run(argv, timeout_s=timeout_s, cancelled=cancelled)
     if done.code != 0:
         said = done.err.decode("utf-8", "replace").strip()[-300:]
         raise SandboxError(f"{' '.join(argv[:2])} failed: {said}", "is the disk full?")

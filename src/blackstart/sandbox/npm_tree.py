@@ -24,7 +24,12 @@ def tree_key(name: str) -> str:
     return hashlib.sha256((_LOCKS / name / "package-lock.json").read_bytes()).hexdigest()[:12]
 
 
-def install_tree(name: str, target: Path, tell: Callable[[str], None]) -> None:
+def install_tree(
+    name: str,
+    target: Path,
+    tell: Callable[[str], None],
+    cancelled: Callable[[], bool] = process.never,
+) -> None:
     """Install the tree `name` ("app" or "stack") into `target`. Raises SandboxError."""
     target.mkdir(parents=True)
     for file in ("package.json", "package-lock.json"):
@@ -32,7 +37,9 @@ def install_tree(name: str, target: Path, tell: Callable[[str], None]) -> None:
     tell(f"FlowFuse {name}: npm installs")
     npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
     env = ["env", "SENTRYCLI_SKIP_DOWNLOAD=1", "NODE_ENV=production"]
-    done = process.run([*env, *npm, "--loglevel=error"], timeout_s=900, cwd=target)
+    done = process.run(
+        [*env, *npm, "--loglevel=error"], timeout_s=900, cwd=target, cancelled=cancelled
+    )
     if done.code != 0:
         said = " ".join(done.err.decode("utf-8", "replace").split())[-400:]
         raise SandboxError(

@@ -12,14 +12,17 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from blackstart.sandbox.debian import packages_key, unpack_packages
 from blackstart.sandbox.layout import FLOWFUSE_VERSION, STACK_VERSION, SandboxError
 from blackstart.sandbox.npm_tree import install_tree, pack_tree, tree_key
+from blackstart.world import process
 from blackstart.world.files import locked
 
 Tell = Callable[[str], None]
+Cancelled = Callable[[], bool]
 
 # What must be on this machine: command, and the Debian package that brings it.
 HOST_PROGRAMS = (
@@ -63,10 +66,11 @@ def require_host() -> None:
         )
 
 
-def prepare(cache: Path, tell: Tell) -> Prepared:
+def prepare(cache: Path, tell: Tell, *, cancelled: Cancelled = process.never) -> Prepared:
     """Return the parts, building those that are missing (`tell` is called from several threads).
 
-    First time: minutes, mostly downloads. Later: nothing is done. Raises SandboxError.
+    First time: minutes, mostly downloads; `cancelled` is asked often and ends them. Later: nothing
+    is done. Raises SandboxError.
     """
     require_host()
     parts = cache / "parts"
@@ -77,11 +81,11 @@ def prepare(cache: Path, tell: Tell) -> Prepared:
         return wanted
     with locked(parts / ".lock", wait=False) as is_ours:
         if is_ours:
-            _build(wanted, parts, tell)
+            _build(wanted, parts, tell, cancelled)
             return wanted
     tell("waiting for another command that prepares the same parts")
     with locked(parts / ".lock"):
-        _build(wanted, parts, tell)
+        _build(wanted, parts, tell, cancelled)
     return wanted
 
 
@@ -102,18 +106,19 @@ def _is_complete(wanted: Prepared) -> bool:
     return all(folder.is_dir() for folder in folders)
 
 
-def _build(wanted: Prepared, parts: Path, tell: Tell) -> None:
+def _build(wanted: Prepared, parts: Path, tell: Tell, cancelled: Cancelled) -> None:
     work = parts / ".work"  # of a command that died, or of nobody: we hold the lock
     if work.exists():
         shutil.rmtree(work)
     work.mkdir()
     with ThreadPoolExecutor(max_workers=3) as pool:
-        usr = pool.submit(_once, wanted.usr, work, lambda path: unpack_packages(path, tell))
-        trees = [
-            pool.submit(_once, wanted.app, work, lambda path: install_tree("app", path, tell)),
-            pool.submit(_once, wanted.stack, work, lambda path: install_tree("stack", path, tell)),
-        ]
-        _wait_for(usr, *trees)
+        usr = partial(unpack_packages, tell=tell, cancelled=cancelled)
+        tree = partial(install_tree, tell=tell, cancelled=cancelled)
+        _wait_for(
+            pool.submit(_once, wanted.usr, work, usr),
+            pool.submit(_once, wanted.app, work, partial(tree, "app")),
+            pool.submit(_once, wanted.stack, work, partial(tree, "stack")),
+        )
     _once(wanted.app_artefact.parent, work, lambda folder: _pack(wanted, folder, tell))
     shutil.rmtree(work)
 
