@@ -11,6 +11,7 @@ import pytest
 from blackstart.ports.action import Check, Done
 from blackstart.ports.secrets import SecretRef
 from blackstart.providers.damage import Backups, Outside, Site
+from blackstart.providers.manifest import COUNTED
 from blackstart.sandbox.pki import make_pki
 from tests.provider_stage import Stage
 
@@ -30,7 +31,7 @@ def conditions(check: Check) -> dict[str, str]:
     return {one.subject: one.condition for one in done.sightings}
 
 
-def manifest(folder: Path) -> str:
+def manifest(folder: Path, rows: int = 1) -> str:
     """Write a manifest with an instance that ran on a closed port and one that was suspended."""
     probes = [{"path": "/", "sha256": "0" * 64}]
     common = {"team": "A", "url": "https://127.0.0.1:1/", "probes": probes}
@@ -38,7 +39,13 @@ def manifest(folder: Path) -> str:
         {"id": "1", "name": "one", "state": "running", **common},
         {"id": "2", "name": "two", "state": "suspended", **common},
     ]
-    content = {"taken_at": "2026-01-01T00:00:00Z", "users": 1, "teams": 1, "instances": instances}
+    content: dict[str, object] = {
+        "taken_at": "2026-01-01T00:00:00Z",
+        "users": 1,
+        "teams": 1,
+        "instances": instances,
+    }
+    content["rows"] = dict.fromkeys(COUNTED[: len(COUNTED) * rows], 1)
     path = folder / "manifest.json"
     path.write_text(json.dumps(content))
     return str(path)
@@ -90,6 +97,17 @@ def test_backups_that_cannot_be_asked_are_lost(tmp_path: Path, packages: str) ->
         "received WAL": "intact",
         "manifest": "intact",
     }
+
+
+def test_a_manifest_that_proves_too_little_is_degraded(tmp_path: Path) -> None:
+    check = Backups(
+        repository=str(tmp_path),
+        repository_key=KEY,
+        stanza="main",
+        packages="/nowhere",
+        manifest=manifest(tmp_path, rows=0),
+    )
+    assert conditions(check)["manifest"] == "degraded"
 
 
 def test_a_missing_manifest_and_missing_wal_are_lost(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from blackstart.ports.action import Context, Done, Outcome
 from blackstart.ports.secrets import SecretRef
 from blackstart.providers.flowfuse_api import is_up, probe_problem
 from blackstart.providers.flowfuse_public import asking_publicly, resolve
-from blackstart.providers.manifest import Instance, read_manifest
+from blackstart.providers.manifest import Instance, gaps_of, load_manifest
 from blackstart.providers.pgbackrest_repository import (
     list_backups,
     newest_received,
@@ -190,7 +190,9 @@ class Backups:
 
     def _manifest(self) -> Sighting:
         def look() -> str:
-            manifest = read_manifest(self.manifest)
+            manifest = load_manifest(self.manifest)
+            if gaps := gaps_of(manifest):
+                raise _Broken("; ".join(gaps))
             return (
                 f"of {as_utc(manifest.taken_at)}: {manifest.users} users, {manifest.teams} teams, "
                 f"{len(manifest.instances)} instances"
@@ -225,7 +227,7 @@ def _name(name: str, addresses: tuple[str, ...]) -> Sighting:
 def _instances(manifest: str) -> tuple[Instance, ...]:
     """Return the instances to look at; without a manifest none are known."""
     try:
-        return read_manifest(manifest).instances if manifest else ()
+        return load_manifest(manifest).instances if manifest else ()
     except BlackstartError:
         return ()
 

@@ -13,6 +13,7 @@ from blackstart.model.errors import BlackstartError
 from blackstart.ports.action import Context, Done, Failed, Outcome
 from blackstart.ports.secrets import SecretRef
 from blackstart.providers.flowfuse_api import Ask, is_up, log_in_problem, probe_problem
+from blackstart.providers.flowfuse_checks import nothing_to_ask
 from blackstart.providers.manifest import Instance, read_manifest
 from blackstart.providers.places import seconds_left
 from blackstart.providers.traces import returns_failures
@@ -45,11 +46,14 @@ class ExpectPublic:
     @returns_failures
     def check(self, context: Context) -> Outcome:
         """Look until everything is as it should be."""
+        manifest = read_manifest(self.manifest)
+        if not manifest.pages:
+            return nothing_to_ask(self.manifest)
         look = _Look(
             action=self,
             context=context,
             login=context.reveal(self.login),
-            instances=tuple(one for one in read_manifest(self.manifest).instances if one.ran),
+            instances=manifest.ran,
         )
         limit_s = min(float(self.within_s), seconds_left(context))
         if not wait_until(look.is_served, timeout_s=limit_s, every_s=_LOOK_EVERY_S):
@@ -58,10 +62,9 @@ class ExpectPublic:
                 hint="look at the record, the front (log/front.log) and the platform's log; "
                 "roll the record back if users get something wrong",
             )
-        pages = sum(len(one.probes) for one in look.instances)
         return Done(
             summary=f"https://{self.public_name} serves from {self.address}: the log-in works and "
-            f"{pages} pages of {len(look.instances)} instances are right",
+            f"{manifest.pages} pages of {len(look.instances)} instances are right",
             outputs={"first_service_at": look.first, "full_service_at": look.full},
         )
 

@@ -37,6 +37,7 @@ from blackstart.providers.flowfuse_database import (
     stale_rows,
 )
 from blackstart.providers.flowfuse_install import ENTRY
+from blackstart.providers.manifest import Manifest, read_manifest
 from blackstart.providers.places import (
     Workplace,
     directory_of,
@@ -104,14 +105,15 @@ class StartInstances:
     """Start the instances that ran before, wave by wave; those that were suspended stay so.
 
     `waves` lists the names of the teams of each wave; whoever is in none comes last, all at once.
-    A wave starts when all of the one before run.
+    A wave starts when all of the one before run. Every instance that ran by the manifest has to be
+    among them.
     """
 
     outputs: ClassVar[Mapping[str, str]] = {"started": "how many instances run"}
     place: str
     site: str
+    manifest: str
     waves: tuple[tuple[str, ...], ...] = ()
-    manifest: str = ""
 
     def preview(self, context: Context) -> str:
         """Say how they would be started."""
@@ -123,6 +125,12 @@ class StartInstances:
         work = work_in(self.place, self.site, context)
         begin(work.directory, _INSTANCES, context)
         held = held_instances(work)
+        if lacking := not_held(held, read_manifest(self.manifest)):
+            return Failed(
+                summary=lacking,
+                hint="compare the table Projects with the manifest: the backup may lack them, or "
+                "somebody suspended them; restore another point, or start them by hand",
+            )
         count = 0
         with administrator_token(work) as bearer:
             for wave in waves_of(held, self.waves):
@@ -161,6 +169,11 @@ class ExpectStable:
         first = _picture(work)
         if not first.platform:
             return Failed(summary="FlowFuse does not run", hint="read log/flowfuse.log of the site")
+        if not first.instances:
+            return Failed(
+                summary="this run started no instance, so none can be seen to stay up",
+                hint="look at flowfuse.start and flowfuse.start_instances of this run",
+            )
         changed: list[str] = []
 
         def has_changed() -> bool:
@@ -196,6 +209,18 @@ def waves_of(
     parts = [tuple(one for one in held if one.team in wave) for wave in waves]
     parts.append(tuple(one for one in held if one.team not in named))
     return tuple(part for part in parts if part)
+
+
+def not_held(held: tuple[HeldInstance, ...], manifest: Manifest) -> str:
+    """Return which instances of the manifest would not be started; "" when all would be."""
+    there = {one.id for one in held}
+    lacking = [one.name for one in manifest.ran if one.id not in there]
+    if lacking:
+        return (
+            f"{len(held)} instances were held back, the manifest has {len(manifest.ran)} that ran; "
+            f"lacking: {', '.join(lacking)}"
+        )
+    return "" if held else "no instance was held back, so there is none to start"
 
 
 def require_checked(work: Workplace, base: str) -> None:

@@ -17,6 +17,9 @@ import msgspec
 
 from blackstart.model.errors import WorldFailed
 
+# Tables in which nothing is deleted in daily work without a person noticing.
+COUNTED = ("Users", "Teams", "TeamMembers", "Applications", "Projects", "ProjectSnapshots")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
@@ -45,8 +48,8 @@ class Instance:
 
     @property
     def ran(self) -> bool:
-        """True when it was to run; one that was suspended stays so."""
-        return self.state == "running"
+        """True unless it was suspended: whatever else it was just doing, its users expect it."""
+        return self.state != "suspended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +63,35 @@ class Manifest:
     administrators: tuple[str, ...] = ()
     rows: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def ran(self) -> tuple[Instance, ...]:
+        """The instances that have to run again."""
+        return tuple(one for one in self.instances if one.ran)
+
+    @property
+    def pages(self) -> int:
+        """How many pages can be asked of the instances that have to run."""
+        return sum(len(one.probes) for one in self.ran)
+
 
 def read_manifest(path: str) -> Manifest:
-    """Return the manifest in a file. Raises WorldFailed when there is none that can be read."""
+    """Return the manifest in a file, to prove something with.
+
+    Raises WorldFailed when there is none that can be read, or when it could prove nothing: no rows
+    to count against, or no page to ask of an instance that ran.
+    """
+    manifest = load_manifest(path)
+    if gaps := gaps_of(manifest):
+        raise WorldFailed(
+            f"the manifest {path} proves too little: {'; '.join(gaps)}",
+            "write it anew with the next backup; until then compare by hand, against what people "
+            "know, and complete the file",
+        )
+    return manifest
+
+
+def load_manifest(path: str) -> Manifest:
+    """Return the manifest in a file, whatever it leaves out. Raises WorldFailed."""
     try:
         return msgspec.json.decode(Path(path).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError) as failure:
@@ -70,3 +99,13 @@ def read_manifest(path: str) -> Manifest:
             f"the manifest {path} cannot be read: {failure}",
             "point `manifest` at the file that was written with the backup",
         ) from failure
+
+
+def gaps_of(manifest: Manifest) -> tuple[str, ...]:
+    """Return what the manifest leaves out, without which a check would pass on nothing."""
+    told = [
+        f"it counts no rows of {table}" for table in COUNTED if manifest.rows.get(table, -1) < 0
+    ]
+    told += ["it counts no users"] if manifest.rows.get("Users", 1) < 1 else []
+    told += [f"it has no page to ask of {one.name}" for one in manifest.ran if not one.probes]
+    return tuple(told)
