@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from blackstart.ports.action import Action, Done, Failed, Partial
+from blackstart.providers.flowfuse_waves import Tier
 from blackstart.sandbox.layout import ADDRESSES, PUBLIC_NAME, STANZA
 from blackstart.world import process
 from blackstart.world.clock import wait_until
@@ -212,8 +213,9 @@ def test_the_platform_and_its_instances_start_and_stay(bench: Bench) -> None:
     )
     bench.done(configure)
     bench.done(bench.of("flowfuse.start"))
-    started = bench.done(bench.of("flowfuse.start_instances", waves=(("Packers",),)))
-    assert started.outputs["started"] == 2
+    tiers = (Tier(name="packers", teams=("Packers",)),)
+    started = bench.done(bench.of("flowfuse.start_instances", waves=tiers))
+    assert started.outputs == {"started": 2, "waves": ["packers", "the rest"]}
     left = bench.workplace().sql(
         f"""SELECT count(*) FROM "AccessTokens" WHERE name LIKE '%{MARKER}'"""
     )

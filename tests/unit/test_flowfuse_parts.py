@@ -31,7 +31,7 @@ from blackstart.providers.flowfuse_database import (
 )
 from blackstart.providers.flowfuse_install import Configure, settings_of
 from blackstart.providers.flowfuse_public import asking_publicly
-from blackstart.providers.flowfuse_run import waves_of
+from blackstart.providers.flowfuse_waves import Tier, waves_of
 from blackstart.providers.manifest import Instance, Manifest, Probe
 from blackstart.sandbox.http_loop import Call, Loop, Reply
 from blackstart.world.http import Response, fetch
@@ -84,11 +84,19 @@ def held(name: str, team: str) -> HeldInstance:
     return HeldInstance(id=name, name=name, team=team, state="suspended", port=12080)
 
 
-def test_whoever_is_in_no_wave_comes_last() -> None:
-    one, two, three = held("one", "B"), held("two", "A"), held("three", "C")
-    assert waves_of((one, two, three), ()) == ((one, two, three),)
-    assert waves_of((one, two, three), (("A",), ("nobody",), ("B",))) == ((two,), (one,), (three,))
-    assert waves_of((), (("A",),)) == ()
+def in_waves(held: tuple[HeldInstance, ...], *tiers: Tier) -> list[list[str]]:
+    return [[one.name for one in wave.instances] for wave in waves_of(held, tiers)]
+
+
+def test_whoever_is_in_no_tier_comes_with_the_open_one_or_last() -> None:
+    three = (held("one", "B"), held("two", "A"), held("three", "C"))
+    first, second = Tier(name="first", teams=("A",)), Tier(name="second", teams=("B",))
+    nobody, rest = Tier(name="nobody", teams=("X",)), Tier(name="everyone-else")
+    assert in_waves(three) == [["one", "two", "three"]]
+    assert in_waves(three, first, nobody, second) == [["two"], ["one"], ["three"]]
+    assert in_waves(three, rest, first, second) == [["three"], ["two"], ["one"]]
+    assert in_waves(three, first, rest) == [["two"], ["one", "three"]]
+    assert in_waves((), first) == []
 
 
 def instance(path: str = "/hello", text: str = "hello") -> Instance:

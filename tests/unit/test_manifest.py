@@ -15,7 +15,7 @@ from blackstart.ports.secrets import SecretRef
 from blackstart.providers.flowfuse_checks import ExpectCounts, ExpectFlows
 from blackstart.providers.flowfuse_database import HeldInstance
 from blackstart.providers.flowfuse_public import ExpectPublic
-from blackstart.providers.flowfuse_run import not_held
+from blackstart.providers.flowfuse_waves import not_held
 from blackstart.providers.manifest import COUNTED, read_manifest
 from tests.provider_stage import Stage
 

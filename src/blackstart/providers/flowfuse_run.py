@@ -37,7 +37,8 @@ from blackstart.providers.flowfuse_database import (
     stale_rows,
 )
 from blackstart.providers.flowfuse_install import ENTRY
-from blackstart.providers.manifest import Manifest, read_manifest
+from blackstart.providers.flowfuse_waves import RanWave, Tier, not_held, say_waves, waves_of
+from blackstart.providers.manifest import read_manifest
 from blackstart.providers.places import (
     Workplace,
     directory_of,
@@ -104,20 +105,24 @@ class Start:
 class StartInstances:
     """Start the instances that ran before, wave by wave; those that were suspended stay so.
 
-    `waves` lists the names of the teams of each wave; whoever is in none comes last, all at once.
-    A wave starts when all of the one before run. Every instance that ran by the manifest has to be
-    among them.
+    `waves` are the plan's tiers, each with the names of its teams; whoever is in none comes with
+    the tier that names no team, or else last. A wave starts when all of the one before run. Every
+    instance that ran by the manifest has to be among them.
     """
 
-    outputs: ClassVar[Mapping[str, str]] = {"started": "how many instances run"}
+    outputs: ClassVar[Mapping[str, str]] = {
+        "started": "how many instances run",
+        "waves": "the tiers in the order in which they came back",
+    }
     place: str
     site: str
     manifest: str
-    waves: tuple[tuple[str, ...], ...] = ()
+    waves: tuple[Tier, ...] = ()
 
     def preview(self, context: Context) -> str:
         """Say how they would be started."""
-        return f"the instances would be started in {len(self.waves) + 1} waves"
+        names = ", then ".join(tier.name for tier in self.waves) or "all at once"
+        return f"the instances would be started by tier: {names}"
 
     @returns_failures
     def perform(self, context: Context) -> Outcome:
@@ -131,17 +136,26 @@ class StartInstances:
                 hint="compare the table Projects with the manifest: the backup may lack them, or "
                 "somebody suspended them; restore another point, or start them by hand",
             )
-        count = 0
+        ran: list[RanWave] = []
         with administrator_token(work) as bearer:
             for wave in waves_of(held, self.waves):
-                for instance in wave:
+                started_at = context.now()
+                for instance in wave.instances:
                     _start_instance(work, bearer, instance)
-                _wait_for_wave(work, wave, count, len(held))
-                count += len(wave)
+                before = sum(len(one.instances) for one in ran)
+                _wait_for_wave(work, wave.instances, before, len(held))
+                ran.append(
+                    RanWave(
+                        name=wave.name,
+                        instances=wave.instances,
+                        started_at=started_at,
+                        ran_at=context.now(),
+                    )
+                )
         done = Done(
-            summary=f"{count} instances run; those that were suspended stay suspended",
-            outputs={"started": count},
-            evidence=(context.keep("instances.json", msgspec.json.encode(held)),),
+            summary=f"{say_waves(tuple(ran))}; those that were suspended stay suspended",
+            outputs={"started": len(held), "waves": [wave.name for wave in ran]},
+            evidence=(context.keep("instances.json", msgspec.json.encode(ran)),),
         )
         return finish(work.directory, _INSTANCES, context, done)
 
@@ -199,28 +213,6 @@ class _Picture:
     platform: tuple[int, ...]
     instances: Mapping[str, tuple[str, int]]
     answers: bool
-
-
-def waves_of(
-    held: tuple[HeldInstance, ...], waves: tuple[tuple[str, ...], ...]
-) -> tuple[tuple[HeldInstance, ...], ...]:
-    """Return the instances in the order of their waves; empty waves are left out."""
-    named = {team for wave in waves for team in wave}
-    parts = [tuple(one for one in held if one.team in wave) for wave in waves]
-    parts.append(tuple(one for one in held if one.team not in named))
-    return tuple(part for part in parts if part)
-
-
-def not_held(held: tuple[HeldInstance, ...], manifest: Manifest) -> str:
-    """Return which instances of the manifest would not be started; "" when all would be."""
-    there = {one.id for one in held}
-    lacking = [one.name for one in manifest.ran if one.id not in there]
-    if lacking:
-        return (
-            f"{len(held)} instances were held back, the manifest has {len(manifest.ran)} that ran; "
-            f"lacking: {', '.join(lacking)}"
-        )
-    return "" if held else "no instance was held back, so there is none to start"
 
 
 def require_checked(work: Workplace, base: str) -> None:

@@ -25,6 +25,7 @@ from blackstart.sandbox.layout import (
 from blackstart.sandbox.log_server import logs_of
 from blackstart.sandbox.metrics import ALERTMANAGER_PORT, PROMETHEUS_PORT, prometheus_folder
 from blackstart.sandbox.packages import Prepared
+from blackstart.sandbox.provision import GROWERS
 from blackstart.world.files import write_durably
 from blackstart.world.sites import Site, inside
 
@@ -109,7 +110,9 @@ systems:
         rpo: 1h
       - name: instance-files
         not_protected: made anew from the database; the flows keep no files
-    tiers: []
+    tiers:
+      - { name: growers, teams: [$growers] }
+      - { name: everyone-else }
     targets:
       $target:
         place: $place
@@ -131,7 +134,6 @@ systems:
 def write_plan(layout: Layout, prepared: Prepared, outside: Site) -> Path:
     """Write the plan of this run and return its path."""
     here = ADDRESSES[ELSEWHERE]
-    run = inside(outside, [])
     content = _PLAN.substitute(
         channel=CHANNEL,
         slack=f"http://{here}:{SLACK_PORT}/api/",
@@ -139,7 +141,7 @@ def write_plan(layout: Layout, prepared: Prepared, outside: Site) -> Path:
         mail=here,
         mail_port=SMTP_PORT,
         status=layout.elsewhere / "status",
-        outside="[ " + ", ".join(f'"{word}"' for word in run) + " ]",
+        outside="[ " + ", ".join(f'"{word}"' for word in inside(outside, [])) + " ]",
         system=SYSTEM,
         target=TARGET,
         version=FLOWFUSE_VERSION,
@@ -164,6 +166,7 @@ def write_plan(layout: Layout, prepared: Prepared, outside: Site) -> Path:
         recovery=RECOVERY,
         recovery_address=ADDRESSES[RECOVERY],
         hub=ELSEWHERE,
+        growers=GROWERS,
     )
     path = layout.root / "blackstart.yaml"
     write_durably(path, content.encode())
