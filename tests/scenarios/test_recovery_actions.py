@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,6 +177,36 @@ def test_the_database_is_opened_freed_and_proven(bench: Bench) -> None:
     assert sql('SELECT count(*) FROM "Sessions"') == "0"
     assert (
         sql("""SELECT value FROM "PlatformSettings" WHERE key = 'cookieSecret'""") == NEW["cookie"]
+    )
+
+
+def test_only_the_new_password_opens_the_database(bench: Bench) -> None:
+    bench.stage.secrets[str(ref("lost"))] = bench.kept.database_password
+
+    def access(owner: str = "owner", lost: str = "lost") -> Any:
+        return bench.of(
+            "postgres.expect_access",
+            database="flowforge",
+            owner="forge",
+            owner_password=ref(owner),
+            lost_password=ref(lost),
+            trusted=ADDRESSES["elsewhere"],
+        )
+
+    assert bench.passes(access()).outputs["rules"] == 3
+    assert "the new password of forge is refused" in bench.fails(access(owner="lost"))
+    assert "lost site's password of forge is still let in" in bench.fails(access(lost="owner"))
+    work, hba = bench.workplace(), bench.layout.sites / "recovery" / "pg" / "pg_hba.conf"
+    ordered = hba.read_text()
+    hba.write_text(f"host all all 127.0.0.1/32 trust\n{ordered}")
+    work.sql("SELECT pg_reload_conf()", database="postgres")
+    told = bench.fails(access())
+    assert "open without a password: host all all 127.0.0.1/32 trust" in told
+    assert "an invented password of forge is let in" in told
+    hba.write_text(ordered)
+    work.sql("SELECT pg_reload_conf()", database="postgres")
+    assert wait_until(
+        lambda: isinstance(access().check(bench.context()), Done), timeout_s=10, every_s=0.1
     )
 
 

@@ -116,6 +116,7 @@ def _hand_over_keys(layout: Layout) -> None:
     kept = load_secrets(layout.secrets)
     user = next(person for person in kept.people if not person.is_admin)
     put_file(layout.backup / "watch.token", kept.writer_token)
+    put_file(layout.backup / "old-database.password", kept.database_password)
     put_file(layout.backup / "verify.login", f"{user.username}:{user.password}")
 
 

@@ -13,6 +13,7 @@ from blackstart.model.errors import Refused, WorldFailed
 from blackstart.ports.action import Context, Done, Failed, Finding, Outcome, Partial, Unknown
 from blackstart.ports.secrets import SecretRef
 from blackstart.providers.places import Workplace, directory_of, look_into, work_in
+from blackstart.providers.postgres_access import ExpectAccess
 from blackstart.providers.postgres_cluster import (
     access_text,
     as_utc,
@@ -175,4 +176,4 @@ def _sources(work: Workplace) -> str:
     return f"WAL files: {counts['archive']} from the archive, {counts['received']} received"
 
 
-PROVIDES: Mapping[str, type] = {"promote": Promote}
+PROVIDES: Mapping[str, type] = {"promote": Promote, "expect_access": ExpectAccess}

@@ -88,6 +88,7 @@ systems:
       roster: $backup/roster.sealed
       roster_key: "secret:file/$backup/roster.key"
       old_site: $production
+      old_database_password: "secret:file/$backup/old-database.password"
       ca_certificate: $pki/ca.pem
       ca_key: "secret:file/$pki/ca.key"
       verify_login: "secret:file/$backup/verify.login"
