@@ -30,7 +30,10 @@ from tests.sample_facts import complete_drill, half_done
 from tests.sample_records import sample_record
 
 AT = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
-GONE = Destroyed(at=AT, processes=1, removed=())
+GONE = Destroyed(at=AT, gone_at=AT + timedelta(seconds=1), processes=1, removed=())
+
+# Acknowledged before the first kill, during the killing, just after it, by the new platform.
+LOG = ((1, -1.0), (2, 0.5), (3, 1.01), (9, 60.0))
 
 
 @pytest.fixture
@@ -103,6 +106,16 @@ def test_a_count_that_fails_is_told_and_loses_no_report(tmp_path: Path) -> None:
     assert bad.problem == (
         "The loss could not be counted: the rows of the platform cannot be read."
     )
+
+
+def test_what_was_acknowledged_while_production_died_counts(tmp_path: Path) -> None:
+    lines = [f"{n} {(AT + timedelta(seconds=at_s)).isoformat()}\n" for n, at_s in LOG]
+    for name in ("sent.log", "acknowledged.log"):
+        (tmp_path / name).write_text("".join(lines))
+    counted = count_loss(fold(complete_drill()), tmp_path, GONE, lambda: frozenset({1, 9}))
+    assert counted.loss is not None
+    assert counted.loss.lost == (2, 3)
+    assert counted.loss.acknowledged == 3
 
 
 def test_nothing_is_counted_before_the_end(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def count_loss(
         present = read()
     except WorldFailed as failure:
         return Counted(problem=f"The loss could not be counted: {failure.what}.")
-    return Counted(loss=count_lost(writer, present, before=destroyed.at))
+    return Counted(loss=count_lost(writer, present, before=destroyed.gone_at))
 
 
 def keep_traces(stage: Stage, folder: Path) -> None:

@@ -22,9 +22,10 @@ from blackstart.world.sites import USERS, Site, destroy_site, load_site
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destroyed:
-    """When the first thing was killed, and what is no more."""
+    """When the first thing was killed, when all was dead, and what is no more."""
 
     at: datetime
+    gone_at: datetime
     processes: int
     removed: tuple[str, ...]
 
@@ -35,7 +36,8 @@ def destroy_production(layout: Layout) -> Destroyed:
     lived = len(residents(site)) + 1
     at = SystemClock().now()
     destroy_site(site)
-    return Destroyed(at=at, processes=lived, removed=(str(site.directory),))
+    gone_at = SystemClock().now()
+    return Destroyed(at=at, gone_at=gone_at, processes=lived, removed=(str(site.directory),))
 
 
 def destroy_database(layout: Layout) -> Destroyed:
@@ -51,8 +53,10 @@ def destroy_database(layout: Layout) -> Destroyed:
             os.kill(pid, signal.SIGKILL)
     if not wait_until(lambda: not _database_pids(site), timeout_s=10, every_s=0.02):
         raise SandboxError("the database server does not die", "look for processes in state D")
+    gone_at = SystemClock().now()
     shutil.rmtree(layout.production.pgdata)
-    return Destroyed(at=at, processes=len(servers), removed=(str(layout.production.pgdata),))
+    removed = (str(layout.production.pgdata),)
+    return Destroyed(at=at, gone_at=gone_at, processes=len(servers), removed=removed)
 
 
 def _marked_production(layout: Layout) -> Site:

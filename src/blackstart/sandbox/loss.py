@@ -34,12 +34,18 @@ class Loss:
 def count_lost(folder: Path, present: AbstractSet[int], *, before: datetime | None = None) -> Loss:
     """Compare the writer's records in `folder` with the numbers that are present.
 
-    With `before`, only what was acknowledged before that moment counts as acknowledged (such as:
-    before the disaster; the writer goes on afterwards). Half a last line is left out.
+    `before` is when nothing of the old platform lived any more: what was acknowledged until then
+    counts, and so does whatever was acknowledged later and is absent (the answer may have been on
+    its way to the writer; the writer goes on afterwards, on the new platform). Half a last line is
+    left out.
     """
     sent = read_numbers(folder / "sent.log")
     noted = read_numbers(folder / "acknowledged.log")
-    acknowledged = {n: at for n, at in noted.items() if before is None or at < before}
+    acknowledged = {
+        number: at
+        for number, at in noted.items()
+        if before is None or at < before or number not in present
+    }
     lost = sorted(acknowledged.keys() - present)
     kept_at = [at for number, at in acknowledged.items() if number in present]
     return Loss(
