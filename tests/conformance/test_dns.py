@@ -67,6 +67,25 @@ def test_the_record_moves_and_the_way_back_is_kept(server: Authority, stage: Sta
     assert f"update add {NAME}. 5 A {OLD}" in script
 
 
+def test_the_way_back_is_kept_before_anything_changes(server: Authority, stage: Stage) -> None:
+    stage.secrets[TSIG.name] = "d3Jvbmc="
+    failure_of(move(server).perform(stage.context()))
+    assert server.values(NAME, "A") == [OLD]
+    assert f"update add {NAME}. 5 A {OLD}" in stage.evidence["dns-way-back.txt"].decode()
+
+
+def test_a_long_old_value_is_kept_whole(stage: Stage) -> None:
+    long = " ".join(f'"{letter * 200}"' for letter in "abc")
+    with Authority(f"{NAME} 5 TXT {long}") as server:
+        action = move(server, type="TXT", value='"short"')
+        done = action.perform(stage.context())
+        assert isinstance(done, Done), done
+        found = action.inspect(stage.context())
+    assert isinstance(found, Done)
+    assert done.outputs["old"] == found.outputs["old"] == [long]
+    assert long in stage.evidence["dns-way-back.txt"].decode()
+
+
 def test_the_preview_changes_nothing(server: Authority, stage: Stage) -> None:
     assert f"from {OLD} to {NEW}" in move(server).preview(stage.context())
     assert server.values(NAME, "A") == [OLD]

@@ -104,19 +104,22 @@ class Replace:
             )
         before = ask_authority(self._at, self.name, self.type)
         mark = self._mark_for(context, before)
+        # Kept before the change: whoever finds it half known needs the way back most.
+        kept = (context.keep("dns-way-back.txt", self._way_back(mark).encode()),)
         try:
             self._swap(before, mark, context)
         except AnswerLost as trouble:
             # The world decides, not the answer.
             if not wait_within(context, lambda: self._holds(context.key), at_most_s=0.5):
-                return Failed(summary=_sentence(trouble.what), hint=trouble.hint)
+                return Failed(summary=_sentence(trouble.what), hint=trouble.hint, evidence=kept)
         if not wait_within(context, lambda: self._holds(context.key), at_most_s=_VISIBLE_WITHIN_S):
             now = ask_authority(self._at, self.name, self.type)
             return Failed(
                 summary=f"The server took the update, yet {self.name} {self.type} is {now}.",
                 hint="a CNAME beside it makes servers ignore an update silently: look at the zone",
+                evidence=kept,
             )
-        return self._done(mark, (context.keep("dns-way-back.txt", self._way_back(mark).encode()),))
+        return self._done(mark, kept)
 
     def inspect(self, context: Context) -> Finding:
         """Compare the mark beside the record with the key."""
@@ -286,17 +289,41 @@ def read_mark(server: Server, name: str) -> Mark:
     return Mark(
         key=single.get("key", ""),
         run=single.get("run", ""),
-        old=tuple(content for name, _, content in fields if name == "old"),
+        old=_joined(fields),
         old_ttl_s=int(single.get("old-ttl", "0") or 0),
     )
 
 
 def _text_of(mark: Mark) -> dns.rdtypes.ANY.TXT.TXT:
     words = [f"key={mark.key}", f"run={mark.run}", f"old-ttl={mark.old_ttl_s}"]
-    words += [f"old={_short(value)}" for value in mark.old]
+    for value in mark.old:  # whole, however long: it is the way back
+        first, *more = wrap_bytes(value, _LONGEST_TEXT)
+        words += [f"old={first}", *(f"more={piece}" for piece in more)]
     return dns.rdtypes.ANY.TXT.TXT(
         dns.rdataclass.IN, dns.rdatatype.TXT, [word.encode() for word in words]
     )
+
+
+def wrap_bytes(text: str, size_bytes: int) -> tuple[str, ...]:
+    """Return the text in pieces of at most so many bytes; one empty piece for an empty text."""
+    pieces, piece = [], ""
+    for character in text:
+        if len((piece + character).encode()) > size_bytes:
+            pieces.append(piece)
+            piece = ""
+        piece += character
+    return (*pieces, piece)
+
+
+def _joined(fields: list[tuple[str, str, str]]) -> tuple[str, ...]:
+    """Return the old values of a mark, put together from their pieces."""
+    old: list[str] = []
+    for name, _, content in fields:
+        if name == "old":
+            old.append(content)
+        elif name == "more" and old:
+            old[-1] += content
+    return tuple(old)
 
 
 def _short(text: str) -> str:
