@@ -40,7 +40,7 @@ test-platform: setup ## the tests that need root, namespaces and the unpacked pl
 test-pythons: setup ## the same under the other Pythons found here (3.12, 3.13)
 	@scripts/test_pythons.sh 3.12 3.13
 
-drill: setup ## lose a real FlowFuse on this machine and bring it back
+drill: ## lose a real FlowFuse on this machine and bring it back
 	@scripts/drill.sh $(ARGS)
 
 bench: setup ## measure recovery beside a sequential script, start-up, status, check, journal (ARGS="status" for one)

@@ -19,11 +19,10 @@ list_missing_python() {
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then missing+=(python3-venv); fi
 }
 
-# The sandbox itself knows what it calls; this asks it, so that there is one list.
+# The sandbox itself knows what it calls; this asks it, with any Python, so that there is one list.
 list_missing_drill() {
     local found
-    found=$(.venv/bin/python -c 'from blackstart.sandbox.packages import missing_programs
-print(*sorted({package for _, package in missing_programs()}), sep="\n")')
+    found=$(PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=src "${PYTHON:-python3}" -m blackstart.sandbox.host)
     [ -z "$found" ] || mapfile -t missing <<<"$found"
 }
 

@@ -193,7 +193,7 @@ def test_figures_over_their_goal_are_marked() -> None:
     )
     card = score(record.facts, record.runbooks, record.objectives)
     tones = {name: tone for name, _, _, tone in figure_rows(record, card)}
-    assert tones["Peak memory of Blackstart"] is Tone.WARN
+    assert tones["Peak memory of the agent"] is Tone.WARN
     assert tones["blackstart --help"] is Tone.GOOD
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from blackstart.sandbox import debian, npm_tree, packages
+from blackstart.sandbox import debian, host, npm_tree
 from blackstart.sandbox.layout import FLOWFUSE_VERSION, STACK_VERSION, cache_folder, new_run
 from blackstart.sandbox.sweep import sweep
 
@@ -54,11 +54,11 @@ def test_a_key_is_stable_and_differs_between_parts() -> None:
 def test_a_missing_program_is_named_with_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert ("bash", "bash") not in packages.missing_programs()
+    assert ("bash", "bash") not in host.missing_programs()
 
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert ("node", "nodejs") in packages.missing_programs()
+    assert ("node", "nodejs") in host.missing_programs()
 
 
 def test_the_cache_follows_the_user_and_is_closed_to_others(

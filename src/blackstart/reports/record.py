@@ -58,7 +58,10 @@ class Injection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What Blackstart itself needed; None where it was not measured."""
+    """What Blackstart itself needed; None where it was not measured.
+
+    `peak_memory_bytes` is the agent's alone, without the watch and the probes.
+    """
 
     peak_memory_bytes: int | None = None
     start_up_s: float | None = None

@@ -238,7 +238,10 @@ def _message_shortfalls(record: DrillRecord) -> tuple[str, ...]:
 
 
 def figure_rows(record: DrillRecord, card: Scorecard) -> tuple[tuple[str, str, str, Tone], ...]:
-    """Return what Blackstart itself needed: figure, measured, goal, and whether it was met."""
+    """Return what Blackstart itself needed: figure, measured, goal, and whether it was met.
+
+    The memory is that of the agent, which drives; the watch and the probes are not in it.
+    """
     memory, start_up = record.figures.peak_memory_bytes, record.figures.start_up_s
     rows = [
         (
@@ -251,7 +254,7 @@ def figure_rows(record: DrillRecord, card: Scorecard) -> tuple[tuple[str, str, s
     if memory is not None:
         goal = f"≤ {say_bytes(MEMORY_GOAL_BYTES)}"
         rows.append(
-            ("Peak memory of Blackstart", say_bytes(memory), goal, memory <= MEMORY_GOAL_BYTES)
+            ("Peak memory of the agent", say_bytes(memory), goal, memory <= MEMORY_GOAL_BYTES)
         )
     if start_up is not None:
         goal = f"≤ {START_UP_GOAL_S} s"

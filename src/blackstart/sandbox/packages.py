@@ -15,21 +15,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from blackstart.model.errors import Unready
 from blackstart.sandbox.debian import packages_key, unpack_packages
-from blackstart.sandbox.layout import FLOWFUSE_VERSION, STACK_VERSION, SandboxError
+from blackstart.sandbox.host import NEEDS_ROOT, WITHOUT_ROOT, missing_programs
+from blackstart.sandbox.layout import FLOWFUSE_VERSION, STACK_VERSION
 from blackstart.sandbox.npm_tree import install_tree, pack_tree, tree_key
 from blackstart.world import process
 from blackstart.world.files import locked
 
 Tell = Callable[[str], None]
 Cancelled = Callable[[], bool]
-
-# What must be on this machine: command, and the Debian package that brings it.
-HOST_PROGRAMS = (
-    *(("unshare", "util-linux"), ("nsenter", "util-linux"), ("setpriv", "util-linux")),
-    *(("mount", "mount"), ("bash", "bash"), ("ip", "iproute2"), ("tar", "tar")),
-    *(("apt-get", "apt"), ("dpkg-deb", "dpkg"), ("node", "nodejs"), ("npm", "npm")),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,34 +38,24 @@ class Prepared:
     stack_artefact: Path
 
 
-def missing_programs() -> tuple[tuple[str, str], ...]:
-    """Return (command, Debian package) of each program that this machine lacks."""
-    folders = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
-    return tuple(pair for pair in HOST_PROGRAMS if shutil.which(pair[0], path=folders) is None)
-
-
 def require_host() -> None:
-    """Raise SandboxError, naming everything at once, when this machine cannot hold a sandbox."""
-    if os.geteuid() != 0:
-        raise SandboxError(
-            "the sandbox needs root: it makes network, process and mount namespaces with four "
-            "different users inside",
-            "run the command with sudo, or in a virtual machine or container where you are root",
-        )
+    """Raise Unready, naming everything at once, when this machine cannot hold a sandbox."""
     lacking = missing_programs()
+    missing = f"missing programs: {', '.join(command for command, _ in lacking)}" if lacking else ""
+    packages = " ".join(sorted({package for _, package in lacking}))
+    install = f"apt-get install --no-install-recommends {packages}"
+    if os.geteuid() != 0:
+        what = f"{NEEDS_ROOT}; also {missing}" if lacking else NEEDS_ROOT
+        raise Unready(f"{what}. Nothing was changed.", WITHOUT_ROOT)
     if lacking:
-        packages = " ".join(sorted({package for _, package in lacking}))
-        raise SandboxError(
-            f"missing programs: {', '.join(command for command, _ in lacking)}",
-            f"apt-get install --no-install-recommends {packages}",
-        )
+        raise Unready(missing, install)
 
 
 def prepare(cache: Path, tell: Tell, *, cancelled: Cancelled = process.never) -> Prepared:
     """Return the parts, building those that are missing (`tell` is called from several threads).
 
     First time: minutes, mostly downloads; `cancelled` is asked often and ends them. Later: nothing
-    is done. Raises SandboxError.
+    is done. Raises SandboxError, Unready.
     """
     require_host()
     parts = cache / "parts"
