@@ -35,7 +35,13 @@ SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0IQ=="
 class Authority:
     """The server; a context manager."""
 
-    def __init__(self, *records: str, is_authority: bool = True) -> None:
+    def __init__(
+        self,
+        *records: str,
+        is_authority: bool = True,
+        address: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
         """Hold records given as "name ttl type value"."""
         self.is_authority = is_authority
         self.mood = ""
@@ -60,9 +66,9 @@ class Authority:
                 if reply:
                     self.request[1].sendto(reply, self.client_address)
 
-        self._tcp = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Stream)
+        self._tcp = socketserver.ThreadingTCPServer((address, port), Stream)
         self.port: int = self._tcp.server_address[1]
-        self._udp = socketserver.ThreadingUDPServer(("127.0.0.1", self.port), Datagram)
+        self._udp = socketserver.ThreadingUDPServer((address, self.port), Datagram)
         self._threads = [
             threading.Thread(target=server.serve_forever, args=(0.02,))
             for server in (self._tcp, self._udp)

@@ -15,7 +15,7 @@ import pytest
 
 from blackstart.ports.action import Done, Failed, NotDone, Outcome, Unknown
 from blackstart.ports.secrets import SecretRef
-from blackstart.providers.dns import Expect, Replace
+from blackstart.providers.dns import Expect, Update
 from tests.conformance.authority import KEY_NAME, SECRET, Authority
 from tests.provider_stage import KEY, Stage
 
@@ -34,9 +34,9 @@ def stage() -> Stage:
     return Stage(secrets={TSIG.name: SECRET})
 
 
-def move(server: Authority, **changed: Any) -> Replace:
+def move(server: Authority, **changed: Any) -> Update:
     return replace(
-        Replace(
+        Update(
             server="127.0.0.1",
             port=server.port,
             zone="flowfuse.test",

@@ -330,9 +330,9 @@ def test_a_sender_or_a_server_with_a_wrong_name_is_found_out(world: World) -> No
     assert "not that of this run" in failure_of(strange)
 
 
-def moving(world: World, **changed: Any) -> dns.Replace:
+def moving(world: World, **changed: Any) -> dns.Update:
     return replace(
-        dns.Replace(
+        dns.Update(
             server=HERE,
             zone=dns_server.ZONE,
             name="app.flowfuse.test",

@@ -29,7 +29,9 @@ ORDER: tuple[tuple[str, str, str], ...] = (
     ("announce_recovery", "update_dns", "users are told only what was verified from outside"),
 )
 # what a verb does → the step that may do it: otherwise its order and its gate could be gone around
-HOMES: Mapping[str, str] = {"dns.replace": "update_dns", "front.admit": "update_dns"}
+HOMES: Mapping[str, str] = dict.fromkeys(
+    ("dns.replace", "dns.update", "records.update", "front.admit"), "update_dns"
+)
 _RESTORE = ".restore"
 STARTING = ("start", "start_instances")
 

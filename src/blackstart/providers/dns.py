@@ -1,25 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Moving a name: one record replaced by compare-and-swap, and the answers checked (RFC 2136).
+"""Moving a name: its records replaced by compare-and-swap, and the answers checked (RFC 2136).
 
-The record is read at the authoritative server first; the update holds only if it is still the same
-(prerequisite), and in the same update a TXT record `_blackstart.<name>` takes the action's key, the
-run's marker and the old value. So the change is made wholly or not at all, `inspect` is exact,
-another host can find it, and the way back is written down beside it.
+The records are read at the authoritative server first; the update holds only if they are still the
+same (prerequisite), and in the same update a TXT record `_blackstart-TYPE.NAME` takes the action's
+key, the run's marker and the old values. So the change is made wholly or not at all, `inspect` is
+exact, another host can find it, and the way back is written down beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import ClassVar
 
-import dns.name
-import dns.rdataclass
-import dns.rdatatype
-import dns.rdtypes.ANY.TXT
-import dns.tokenizer
-
+from blackstart.model.errors import WorldFailed
+from blackstart.model.runbook import Param
 from blackstart.ports.action import (
     Context,
     Done,
@@ -30,180 +25,134 @@ from blackstart.ports.action import (
     Unknown,
 )
 from blackstart.ports.secrets import SecretRef
+from blackstart.providers.dns_authorities import Verdict, all_agree, find_authorities, parse_server
+from blackstart.providers.dns_mark import Mark
+from blackstart.providers.dns_swap import RecordSet, Zone, read_sets, swap, swap_back, way_back
 from blackstart.providers.dns_wire import (
     NOTHING,
-    AnswerLost,
     DnsTrouble,
-    Records,
     Server,
     Signature,
     ask_authority,
     ask_resolver,
-    new_update,
     record_of,
-    send_update,
 )
 from blackstart.providers.limits import wait_within
 from blackstart.providers.traces import returns_failures
 
-_VISIBLE_WITHIN_S = 2.0
-_LONGEST_TEXT = 240
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """What the TXT record beside the record says: who changed it, and what it was before."""
+class Update:
+    """Give a name other records of one type, if they are still what was read a moment before.
 
-    key: str = ""
-    run: str = ""
-    old: tuple[str, ...] = ()
-    old_ttl_s: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replace:
-    """Point a name to a new value, if it still has the value that was read a moment before.
-
-    `server` is the address of the zone's primary name server, `key` the TSIG secret in base64.
-    The key has to be allowed to update `name` and `_blackstart.<name>` (type TXT). The way back is
-    kept as evidence: a script for nsupdate.
+    `server` is the address of the zone's primary name server, `key` the TSIG secret in base64. The
+    key has to be allowed to update `name`, and `_blackstart-TYPE.NAME` of type TXT. `value` is one
+    value or a list; an empty list removes the records. With `old` the change is refused when the
+    records are neither that nor wanted already. The way back is kept as evidence: a script for
+    nsupdate. `dns.replace` is the same verb by its first name.
     """
 
     outputs: ClassVar[Mapping[str, str]] = {
         "old": "the values before, as a list",
         "old_ttl_s": "how long the old values may stay in caches, in seconds",
-        "new": "the value now",
+        "new": "the value now, as given",
     }
 
     server: str
     zone: str
     name: str
     type: str
-    value: str
+    value: str | tuple[str, ...]
     key_name: str
     key: SecretRef
     port: int = 53
     ttl_s: int = 60
     algorithm: str = "hmac-sha256"
+    old: str | tuple[str, ...] | None = None
 
     def preview(self, context: Context) -> str:
-        """Say what the record is and what it would be."""
+        """Say what the records are and what they would be."""
+        wanted = ", ".join(self._set.values) or "nothing"
         try:
             now = ask_authority(self._at, self.name, self.type)
         except DnsTrouble as trouble:
-            return f"{self.name} {self.type} would become {self.value}; now unknown: {trouble.what}"
-        return f"{self.name} {self.type} would change from {now} to {self.value}"
+            return f"{self.name} {self.type} would become {wanted}; now unknown: {trouble.what}"
+        return f"{self.name} {self.type} would change from {now} to {wanted}"
 
     @returns_failures
     def perform(self, context: Context) -> Outcome:
         """Read, swap, and read again."""
-        if not dns.name.from_text(self.name).is_subdomain(dns.name.from_text(self.zone)):
-            return Failed(
-                summary=f"{self.name} does not lie in the zone {self.zone}.",
-                hint="correct `name` or `zone` in the plan",
-            )
-        before = ask_authority(self._at, self.name, self.type)
-        mark = self._mark_for(context, before)
-        # Kept before the change: whoever finds it half known needs the way back most.
-        kept = (context.keep("dns-way-back.txt", self._way_back(mark).encode()),)
-        try:
-            self._swap(before, mark, context)
-        except AnswerLost as trouble:
-            # The world decides, not the answer.
-            if not wait_within(context, lambda: self._holds(context.key), at_most_s=0.5):
-                return Failed(summary=_sentence(trouble.what), hint=trouble.hint, evidence=kept)
-        if not wait_within(context, lambda: self._holds(context.key), at_most_s=_VISIBLE_WITHIN_S):
-            now = ask_authority(self._at, self.name, self.type)
-            return Failed(
-                summary=f"The server took the update, yet {self.name} {self.type} is {now}.",
-                hint="a CNAME beside it makes servers ignore an update silently: look at the zone",
-                evidence=kept,
-            )
-        return self._done(mark, kept)
+        zone = self._zone(context)
+        marks = swap(zone, (self._set,), context)
+        script = way_back(zone, marks)
+        return self._done(marks[self._set], (context.keep("dns-way-back.txt", script.encode()),))
 
     def inspect(self, context: Context) -> Finding:
-        """Compare the mark beside the record with the key."""
+        """Compare the mark beside the records with the key."""
         try:
-            mark = read_mark(self._at, self.name)
-            if mark.key != _short(context.key):
-                return NotDone(note=f"the mark of {self.name} is not of this key")
-            now = ask_authority(self._at, self.name, self.type)
-        except DnsTrouble as trouble:
+            now, mark = read_sets(self._unsigned, (self._set,))[self._set]
+            wanted = self._set.wanted
+        except WorldFailed as trouble:
             return Unknown(note=trouble.what)
-        if now.values != self._wanted.values:
+        if not mark.is_of_attempt(context):
+            return NotDone(note=f"the mark of {self.name} {self.type} is not of this key")
+        if now.values != wanted:
             return Unknown(note=f"it was changed with this key, and since then by others to {now}")
         return self._done(mark, ())
+
+    @returns_failures
+    def undo(self, context: Context) -> Outcome:
+        """Swap the old values back, if the records are still as this run left them."""
+        if not swap_back(self._zone(context), (self._set,), context):
+            return Done(summary=f"{self.name} {self.type} was not changed by this run.")
+        now = ask_authority(self._at, self.name, self.type)
+        return Done(summary=f"{self.name} {self.type} is {now} again at {self.server}.")
 
     @property
     def _at(self) -> Server:
         return Server(address=self.server, port=self.port)
 
     @property
-    def _wanted(self) -> Records:
-        return Records(values=(record_of(self.type, self.value).to_text(),), ttl_s=self.ttl_s)
-
-    def _holds(self, key: str) -> bool:
-        mark = read_mark(self._at, self.name)
-        now = ask_authority(self._at, self.name, self.type)
-        return mark.key == _short(key) and now.values == self._wanted.values
-
-    def _mark_for(self, context: Context, before: Records) -> Mark:
-        """Return the new mark; the old value of an earlier attempt of this run stays."""
-        earlier = read_mark(self._at, self.name)
-        if earlier.run == _short(context.marker) and before.values == self._wanted.values:
-            before = Records(values=earlier.old, ttl_s=earlier.old_ttl_s)
-        return Mark(
-            key=_short(context.key),
-            run=_short(context.marker),
-            old=before.values,
-            old_ttl_s=before.ttl_s,
+    def _set(self) -> RecordSet:
+        return RecordSet(
+            name=self.name,
+            type=self.type,
+            values=as_values(self.value),
+            ttl_s=self.ttl_s,
+            old=None if self.old is None else as_values(self.old),
         )
 
-    def _swap(self, before: Records, mark: Mark, context: Context) -> None:
-        secret = context.reveal(self.key)
-        signature = Signature(name=self.key_name, secret=secret, algorithm=self.algorithm)
-        update = new_update(self.zone, signature)
-        name = dns.name.from_text(self.name)
-        if before.values:
-            update.present(name, *(record_of(self.type, value) for value in before.values))
-        else:
-            update.absent(name, self.type)
-        update.replace(name, self.ttl_s, record_of(self.type, self.value))
-        update.replace(mark_name(self.name), self.ttl_s, _text_of(mark))
-        send_update(self._at, update)
+    @property
+    def _unsigned(self) -> Zone:
+        nobody = Signature(name=self.key_name, secret="", algorithm=self.algorithm)
+        return Zone(name=self.zone, server=self._at, signature=nobody)
+
+    def _zone(self, context: Context) -> Zone:
+        signature = Signature(
+            name=self.key_name, secret=context.reveal(self.key), algorithm=self.algorithm
+        )
+        return Zone(name=self.zone, server=self._at, signature=signature)
 
     def _done(self, mark: Mark, evidence: tuple[str, ...]) -> Done:
-        was = ", ".join(mark.old) or "nothing"
+        was, now = ", ".join(mark.old) or "nothing", ", ".join(self._set.values) or "nothing"
+        new: Param = self.value if isinstance(self.value, str) else list(self.value)
         return Done(
-            summary=f"{self.name} {self.type} is {self.value} at {self.server} (before: {was}).",
-            outputs={"old": list(mark.old), "old_ttl_s": mark.old_ttl_s, "new": self.value},
+            summary=f"{self.name} {self.type} is {now} at {self.server} (before: {was}).",
+            outputs={"old": list(mark.old), "old_ttl_s": mark.old_ttl_s, "new": new},
             evidence=evidence,
         )
-
-    def _way_back(self, mark: Mark) -> str:
-        """Return what nsupdate needs to undo the change, if the record is still as we left it."""
-        name = dns.name.from_text(self.name).to_text()
-        lines = [
-            f"; nsupdate -k KEYFILE   (key {self.key_name}, {self.algorithm})",
-            f"server {self.server} {self.port}",
-            f"zone {self.zone}",
-            f"prereq yxrrset {name} {self.type} {self.value}",
-            f"update delete {name} {self.type}",
-            *(f"update add {name} {mark.old_ttl_s} {self.type} {old}" for old in mark.old),
-            f"update delete {mark_name(self.name).to_text()} TXT",
-            "send",
-        ]
-        return "\n".join([*lines, ""])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """Expect that a name resolves to one value, at its authority and through resolvers.
+    """Expect that a name resolves to its value, at every authority and through resolvers.
 
-    Asked are the authoritative server and the resolver of the system from which the check runs,
-    or those of `resolvers` (ADDRESS or ADDRESS#PORT). A resolver may keep the old answer for its
-    time to live, so it is asked until `within_s` is over. The record's own time to live is at most
-    `ttl_at_most_s`, so that the name can be moved again.
+    Asked are the name server given, every other one that the zone lists in its NS records (or those
+    of `authorities`), and the resolver of the system from which the check runs, or those of
+    `resolvers` (each ADDRESS or ADDRESS#PORT). A secondary may lag and a resolver may keep the old
+    answer for its time to live, so they are asked until `within_s` is over. With `may_be_silent` a
+    further name server that does not answer is passed over and named; one that answers otherwise
+    never is. The time to live is at most `ttl_at_most_s`, so that the name can be moved again.
     """
 
     outputs: ClassVar[Mapping[str, str]] = {
@@ -214,21 +163,24 @@ class Expect:
     server: str
     name: str
     type: str
-    value: str
+    value: str | tuple[str, ...]
     port: int = 53
     ttl_at_most_s: int = 300
     resolvers: tuple[str, ...] = ("",)
     within_s: float = 20.0
+    authorities: tuple[str, ...] = ()
+    may_be_silent: bool = False
 
     @returns_failures
     def check(self, context: Context) -> Outcome:
-        """Ask the authority, then each resolver."""
-        wanted = (record_of(self.type, self.value).to_text(),)
-        held = ask_authority(Server(address=self.server, port=self.port), self.name, self.type)
+        """Ask every authority, then each resolver."""
+        primary = Server(address=self.server, port=self.port)
+        wanted = tuple(sorted(record_of(self.type, one).to_text() for one in as_values(self.value)))
+        held = ask_authority(primary, self.name, self.type)
         if held.values != wanted:
             return Failed(
                 summary=f"The name server {self.server} answers {held} for {self.name}, "
-                f"expected {self.value}.",
+                f"expected {self._words}.",
                 hint="the record was not changed, or somebody changed it back: look at the zone",
             )
         if held.ttl_s > self.ttl_at_most_s:
@@ -237,14 +189,35 @@ class Expect:
                 f"at most {self.ttl_at_most_s} s are allowed.",
                 hint="lower the record's time to live, so that the next move is seen soon",
             )
+        verdict = self._ask_all(primary, wanted, context)
+        if verdict.trouble:
+            return Failed(summary=_sentence(verdict.trouble.what), hint=verdict.trouble.hint)
         for resolver in self.resolvers:
             late = self._ask(resolver, wanted, context)
             if late:
                 return late
-        asked = 1 + len(self.resolvers)
+        asked = verdict.agreeing + len(self.resolvers)
+        silent = f"; no answer from {', '.join(verdict.silent)}" if verdict.silent else ""
         return Done(
-            summary=f"{asked} servers say {self.value} for {self.name}, cached ≤ {held.ttl_s} s.",
-            outputs={"value": self.value, "ttl_s": held.ttl_s},
+            summary=f"{asked} servers say {self._words} for {self.name}, "
+            f"cached ≤ {held.ttl_s} s{silent}.",
+            outputs={"value": self._words, "ttl_s": held.ttl_s},
+        )
+
+    @property
+    def _words(self) -> str:
+        return ", ".join(as_values(self.value)) or "nothing"
+
+    def _ask_all(self, primary: Server, wanted: tuple[str, ...], context: Context) -> Verdict:
+        servers = (primary, *map(parse_server, self.authorities))
+        return all_agree(
+            servers if self.authorities else find_authorities(primary, self.name),
+            self.name,
+            self.type,
+            wanted,
+            context,
+            within_s=self.within_s,
+            may_be_silent=self.may_be_silent,
         )
 
     def _ask(self, resolver: str, wanted: tuple[str, ...], context: Context) -> Failed | None:
@@ -265,76 +238,18 @@ class Expect:
             return Failed(summary=_sentence(trouble.what), hint=trouble.hint)
         whose = resolver or "of this system"
         return Failed(
-            summary=f"The resolver {whose} answers {last} for {self.name}, expected {self.value}.",
+            summary=f"The resolver {whose} answers {last} for {self.name}, expected {self._words}.",
             hint=f"it may keep the old answer for {last.ttl_s} s more; wait, or empty its cache",
         )
 
 
-def mark_name(name: str) -> dns.name.Name:
-    """Return the name of the TXT record that holds the mark of a record's name."""
-    return dns.name.from_text("_blackstart", None).concatenate(dns.name.from_text(name))
-
-
-def read_mark(server: Server, name: str) -> Mark:
-    """Return the mark beside a name, empty when there is none. Raises DnsTrouble."""
-    held = ask_authority(server, mark_name(name).to_text(), "TXT")
-    words: list[str] = []
-    for value in held.values:
-        rdata = dns.rdtypes.ANY.TXT.TXT.from_text(
-            dns.rdataclass.IN, dns.rdatatype.TXT, dns.tokenizer.Tokenizer(value)
-        )
-        words += [text.decode("utf-8", "replace") for text in rdata.strings]
-    fields = [word.partition("=") for word in words]
-    single = {name: content for name, _, content in fields}
-    return Mark(
-        key=single.get("key", ""),
-        run=single.get("run", ""),
-        old=_joined(fields),
-        old_ttl_s=int(single.get("old-ttl", "0") or 0),
-    )
-
-
-def _text_of(mark: Mark) -> dns.rdtypes.ANY.TXT.TXT:
-    words = [f"key={mark.key}", f"run={mark.run}", f"old-ttl={mark.old_ttl_s}"]
-    for value in mark.old:  # whole, however long: it is the way back
-        first, *more = wrap_bytes(value, _LONGEST_TEXT)
-        words += [f"old={first}", *(f"more={piece}" for piece in more)]
-    return dns.rdtypes.ANY.TXT.TXT(
-        dns.rdataclass.IN, dns.rdatatype.TXT, [word.encode() for word in words]
-    )
-
-
-def wrap_bytes(text: str, size_bytes: int) -> tuple[str, ...]:
-    """Return the text in pieces of at most so many bytes; one empty piece for an empty text."""
-    pieces, piece = [], ""
-    for character in text:
-        if len((piece + character).encode()) > size_bytes:
-            pieces.append(piece)
-            piece = ""
-        piece += character
-    return (*pieces, piece)
-
-
-def _joined(fields: list[tuple[str, str, str]]) -> tuple[str, ...]:
-    """Return the old values of a mark, put together from their pieces."""
-    old: list[str] = []
-    for name, _, content in fields:
-        if name == "old":
-            old.append(content)
-        elif name == "more" and old:
-            old[-1] += content
-    return tuple(old)
-
-
-def _short(text: str) -> str:
-    """Return a text that one string of a TXT record can hold (255 octets)."""
-    if len(text.encode()) <= _LONGEST_TEXT:
-        return text
-    return "sha256:" + sha256(text.encode()).hexdigest()
+def as_values(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a plan gives as one value or as a list, as a list."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-PROVIDES: Mapping[str, type] = {"replace": Replace, "expect": Expect}
+PROVIDES: Mapping[str, type] = {"update": Update, "replace": Update, "expect": Expect}

@@ -155,11 +155,19 @@ def new_update(zone: str, signature: Signature) -> dns.update.UpdateMessage:
 def record_of(kind: str, value: str) -> dns.rdata.Rdata:
     """Return a record's value in wire terms. Raises DnsTrouble for a value that is none."""
     try:
-        return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(kind), value)
+        if kind.upper() == "TXT" and not value.startswith('"'):
+            value = _quoted(value)
+        return dns.rdata.from_text(
+            dns.rdataclass.IN,
+            dns.rdatatype.from_text(kind),
+            value,
+            origin=dns.name.root,  # people leave out the dot at the end of a name
+            relativize=False,
+        )
     except (ValueError, dns.exception.DNSException) as wrong:
         raise DnsTrouble(
             f"{value!r} is no value for a record of type {kind}: {_words(wrong)}",
-            "write an address for A and AAAA, a name ending in a dot for CNAME",
+            "write an address for A and AAAA, a name for CNAME, a number and a name for MX",
         ) from wrong
 
 
@@ -229,6 +237,13 @@ _REFUSALS = {
     ),
     dns.rcode.NOTIMP: ("does not take updates", "it may be a secondary: name the primary server"),
 }
+
+
+def _quoted(text: str) -> str:
+    """Return a text as strings of a TXT record, so that its spaces stay."""
+    pieces = [text[at : at + 250] for at in range(0, len(text), 250)] or [""]
+    inner = (piece.replace("\\", "\\\\").replace('"', '\\"') for piece in pieces)
+    return " ".join(f'"{piece}"' for piece in inner)
 
 
 def _silent(server: Server, broken: Exception) -> DnsTrouble:

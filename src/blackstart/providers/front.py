@@ -19,14 +19,22 @@ from typing import ClassVar, Literal
 
 from blackstart.model.errors import WorldFailed
 from blackstart.ports.action import Context, Done, Failed, Finding, Outcome, Partial
+from blackstart.providers.front_writes import log_lines, read_writes
 from blackstart.providers.places import Workplace, directory_of, look_into, seconds_left, work_in
-from blackstart.providers.traces import begin, finding, finish, returns_failures
+from blackstart.providers.traces import (
+    begin,
+    finding,
+    finish,
+    forget,
+    has_begun,
+    returns_failures,
+)
 from blackstart.world.clock import wait_until
 from blackstart.world.files import write_durably
 from blackstart.world.http import FetchFailed, fetch
 from blackstart.world.namespaces import residents
 from blackstart.world.process import end, started_ticks
-from blackstart.world.sites import USERS, start_inside
+from blackstart.world.sites import USERS, load_site, start_inside
 
 INSTANCE_FRONT_PORT = 8444
 RETRY_AFTER_S = 60
@@ -126,6 +134,31 @@ class Admit:
         """Look whether the running front has this attempt's configuration."""
         return _inspect(self, "front.admit", context)
 
+    @returns_failures
+    def undo(self, context: Context) -> Outcome:
+        """Answer 503 to everyone again; the site counts as never served if nobody wrote to it."""
+        folder = directory_of(self.place, self.site)
+        if not has_begun(folder, "front.admit", context.marker):
+            return Done(summary=f"The front of site {self.site} was not opened by this run.")
+        if load_site(Path(self.place), self.site) is not None:
+            work = work_in(self.place, self.site, context)
+            text = hold_text(self.public_name, self.directory, self.upstream, context.key)
+            status = _serve(work, self.directory, self.public_name, text)
+            if status != 503:
+                return Failed(
+                    summary=f"The front of site {self.site} answers {status}, not 503.",
+                    hint="read log/front.log of the site; close its firewall until it holds",
+                )
+        writes = read_writes(self.directory)
+        forget(folder, "front.admit", context.marker)
+        if writes.count:
+            return Done(
+                summary=f"Everyone gets 503 again; {writes.count} requests that may have written "
+                f"were accepted since {writes.first_at}, so the site counts as having served.",
+            )
+        (folder / "served").unlink(missing_ok=True)
+        return Done(summary=f"Everyone who asks for {self.public_name} gets 503 again.")
+
 
 def hold_text(public_name: str, directory: str, upstream: str, key: str) -> str:
     """Return the configuration that answers 503 to everyone but the site itself."""
@@ -165,6 +198,7 @@ def admit_text(
             *_global(public_name),
             f"https://{public_name}:443 {{",
             *_tls(directory),
+            *log_lines(directory, "GET", "HEAD", "OPTIONS"),
             'header Strict-Transport-Security "max-age=31536000"',
             "@private path /metrics /metrics/*",
             "respond @private 403",
@@ -217,6 +251,7 @@ def _instances(public_name: str, directory: str, instance_ports: str) -> list[st
     port = "int({http.request.port})"
     return [
         f"https://{public_name}:{INSTANCE_FRONT_PORT} {{",
+        *log_lines(directory),
         *_tls(directory),
         f"@instance expression `{port} >= {first} && {port} <= {last or first}`",
         "handle @instance {",
@@ -263,9 +298,11 @@ def _serve(work: Workplace, directory: str, public_name: str, text: str) -> int:
     caddy = _caddy()
     draft = path.with_name("Caddyfile.next")
     draft.write_text(text)
+    draft.chmod(0o644)
     # Asked before anything stops: a wrong configuration leaves the running front as it is.
     work.must(
         [caddy, "validate", "--config", str(draft), "--adapter", "caddyfile"],
+        user=_USER,  # it opens the log of writes, which has to belong to the front
         hint="this is a bug in the front's configuration: report it with the message",
         limit_s=20,
     )

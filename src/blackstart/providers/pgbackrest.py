@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import ClassVar
 from blackstart.model.errors import Refused, WorldFailed
 from blackstart.ports.action import Context, Done, Failed, Finding, Outcome
 from blackstart.ports.secrets import SecretRef
+from blackstart.providers.pgbackrest_ownership import claim_repository, release_repository
 from blackstart.providers.pgbackrest_repository import (
     Repository,
     config_text,
@@ -33,8 +33,14 @@ from blackstart.providers.postgres_cluster import (
     make_postgres_folder,
     put_for_postgres,
 )
-from blackstart.providers.traces import begin, finding, finish, returns_failures, traces_of
-from blackstart.world.sites import USERS
+from blackstart.providers.traces import (
+    begin,
+    finding,
+    finish,
+    forget,
+    returns_failures,
+    traces_of,
+)
 
 _RESTORE, _BACKUP = "pgbackrest.restore", "pgbackrest.backup"
 
@@ -164,9 +170,7 @@ class Backup:
         begin(work.directory, _BACKUP, context)
         end_strays(work, "pgbackrest")
         opened = repository_of(context, self.repository, self.repository_key, self.stanza)
-        folder = Path(self.repository)
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        os.chown(folder, USERS["postgres"], USERS["postgres"])
+        claim_repository(Path(self.repository), context)
         tool = _tool(_write_config(work, opened, "pgbackrest.conf"), opened.stanza)
         hint = "read what pgBackRest says; a repository with another key must be emptied first"
         work.must([*tool, "stanza-create"], user="postgres", hint=hint)
@@ -189,6 +193,23 @@ class Backup:
         """Look for this attempt's key and the repository."""
         archive = Path(self.repository) / "backup" / self.stanza
         return finding(directory_of(self.place, self.site), _BACKUP, context, archive.is_dir)
+
+    @returns_failures
+    def undo(self, context: Context) -> Outcome:
+        """Remove the backups of the new site from a repository that this run made.
+
+        A repository that was there before stays as it is. So does one of a site that served users.
+        """
+        directory = directory_of(self.place, self.site)
+        if (directory / "served").exists():
+            raise Refused(
+                f"site {self.site} has served users, and this may be their only backup",
+                "keep it until somebody has looked at what they wrote",
+            )
+        if not release_repository(Path(self.repository), self.stanza, context):
+            return Done(summary=f"{self.repository} was not made by this run and is left alone.")
+        forget(directory, _BACKUP, context.marker)
+        return Done(summary=f"The backups of site {self.site} in {self.repository} were removed.")
 
 
 def _refuse_used_cluster(work: Workplace) -> None:

@@ -39,6 +39,7 @@ from blackstart.providers.limits import wait_within
 from blackstart.providers.places import look_into, seconds_left
 from blackstart.providers.traces import returns_failures
 from blackstart.world.clock import SystemClock
+from blackstart.world.files import sync_folder
 from blackstart.world.http import FetchFailed, fetch
 
 _TIMEOUT_S = 3.0
@@ -58,6 +59,10 @@ class ScrapeTarget(msgspec.Struct, frozen=True, rename="camel"):
     labels: dict[str, str] = {}
     health: str = "unknown"
     last_error: str = ""
+
+
+class _Announced(msgspec.Struct):
+    labels: dict[str, str] = {}
 
 
 class _Found(msgspec.Struct):
@@ -137,6 +142,22 @@ class Scrape:
         if seen is None or seen.health != "up":
             return Partial(note="the target is announced and was not scraped yet")
         return self._done(context, 0.0)
+
+    @returns_failures
+    def undo(self, context: Context) -> Outcome:
+        """Remove the target that this run announced; Prometheus drops it within ten seconds."""
+        path = self._path(context)
+        try:
+            announced = msgspec.json.decode(path.read_bytes(), type=list[_Announced])
+        except FileNotFoundError:
+            return Done(summary=f"This run has announced no target of job {self.job}.")
+        except msgspec.MsgspecError:
+            announced = []
+        if not any(one.labels.get(RUN_LABEL) == context.marker for one in announced):
+            return Done(summary=f"{path} was not written by this run and is left alone.")
+        path.unlink()
+        sync_folder(path.parent)
+        return Done(summary=f"Prometheus is no longer told to scrape {self.address}.")
 
     def _path(self, context: Context) -> Path:
         return Path(self.targets) / f"{self.job}-{_safe(context.marker)}.json"

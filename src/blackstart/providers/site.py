@@ -22,7 +22,7 @@ from blackstart.ports.action import Context, Done, Finding, NotDone, Outcome, Pa
 from blackstart.providers.places import directory_of, look_into
 from blackstart.providers.site_security import ExpectModes, Firewall, Listeners
 from blackstart.providers.traces import begin, finding, finish, returns_failures
-from blackstart.world.files import write_durably
+from blackstart.world.files import sync_folder, write_durably
 from blackstart.world.namespaces import residents
 from blackstart.world.sites import (
     USERS,
@@ -64,6 +64,7 @@ class Fenced:
     marker: str
     fenced_at: str
     processes: tuple[str, ...] = ()
+    before: Fenced | None = None  # the mark of an earlier run, which comes back at an undo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,21 @@ class Create:
         if not directory.exists():
             return NotDone(note=f"there is no folder {directory}")
         return finding(directory, "site.create", context, self._is_alive)
+
+    @returns_failures
+    def undo(self, context: Context) -> Outcome:
+        """Remove the site of this run and all in it, unless it has served users."""
+        directory = directory_of(self.place, self.site)
+        draft = _draft_of(directory)
+        if _read_marker(draft) == context.marker:
+            shutil.rmtree(draft)
+        if not directory.exists():
+            return Done(summary=f"There is no site {self.site} in {self.place}.")
+        if not _is_of(directory, context.marker):
+            return Done(summary=f"Site {self.site} was not made by this run and is left alone.")
+        _refuse_served(directory)
+        _remove(directory)
+        return Done(summary=f"Site {self.site} and all in it was removed.")
 
     def _is_there(self) -> bool:
         return directory_of(self.place, self.site).exists()
@@ -187,13 +203,41 @@ class Fence:
         summary = f"site {self.site} can neither serve nor write"
         return Done(summary=summary, outputs={"fenced_at": fenced.fenced_at})
 
+    @returns_failures
+    def undo(self, context: Context) -> Outcome:
+        """Take the mark away, so that the site may be started under its name again.
+
+        What ran in it was killed and is not started here: that is for those who run the site.
+        """
+        fenced = read_fence(Path(self.place), self.site)
+        if fenced is None or fenced.marker != context.marker:
+            return Done(summary=f"Site {self.site} was not fenced by this run.")
+        path = _fence_path(Path(self.place), self.site)
+        if fenced.before is not None:
+            write_durably(path, msgspec.json.encode(fenced.before))
+            return Done(summary=f"Site {self.site} stays fenced, as it was before this run.")
+        path.unlink()
+        sync_folder(path.parent)
+        if not directory_of(self.place, self.site).exists():
+            return Done(summary=f"The fence is gone; of site {self.site} nothing is left to serve.")
+        return Done(
+            summary=f"Site {self.site} may serve again: start it as it was started before "
+            f"({len(fenced.processes)} processes were ended by the fence)."
+        )
+
     def _mark(self, context: Context, ran: tuple[str, ...], *, was_alive: bool) -> Fenced:
         """Write the mark; the moment of an earlier fence stays when nothing came back since."""
         earlier = read_fence(Path(self.place), self.site)
         at = context.now().isoformat(timespec="milliseconds")
         if earlier is not None and not was_alive:
             at, ran = earlier.fenced_at, earlier.processes
-        fenced = Fenced(key=context.key, marker=context.marker, fenced_at=at, processes=ran)
+        fenced = Fenced(
+            key=context.key,
+            marker=context.marker,
+            fenced_at=at,
+            processes=ran,
+            before=_of_others(earlier, context.marker),
+        )
         write_durably(_fence_path(Path(self.place), self.site), msgspec.json.encode(fenced))
         return fenced
 
@@ -211,6 +255,13 @@ def read_fence(place: Path, name: str) -> Fenced | None:
         return msgspec.json.decode(_fence_path(place, name).read_bytes(), type=Fenced)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def _of_others(earlier: Fenced | None, marker: str) -> Fenced | None:
+    """Return the newest mark that another run left."""
+    while earlier is not None and earlier.marker == marker:
+        earlier = earlier.before
+    return earlier
 
 
 def _fence_path(place: Path, name: str) -> Path:
@@ -231,26 +282,44 @@ def _make_room(place: Path, name: str, marker: str) -> None:
         )
     if not directory.exists():
         return
-    site, made_by = read_record(directory), _read_marker(directory)
-    if made_by != marker or (site is not None and site.marker != marker):
+    if not _is_of(directory, marker):
         raise Refused(
             f"{directory} exists and was not made by this run",
             "name another site; what another run made is never touched",
         )
+    _refuse_served(directory)
+    _remove(directory)
+
+
+def _is_of(directory: Path, marker: str) -> bool:
+    """Say whether a run made this site: its folder, and the record of its start if there is one."""
+    site = read_record(directory)
+    return _read_marker(directory) == marker and (site is None or site.marker == marker)
+
+
+def _refuse_served(directory: Path) -> None:
     if (directory / SERVED).exists():
         raise Refused(
-            f"site {name} has served users already",
+            f"site {directory.name} has served users already",
             "it holds what users wrote since: recover into another site, or fail back",
         )
+
+
+def _remove(directory: Path) -> None:
+    site = read_record(directory)
     if site is not None:
         destroy_site(site)
     elif directory.exists():
         shutil.rmtree(directory)
 
 
+def _draft_of(directory: Path) -> Path:
+    return directory.with_name(f".{directory.name}.new")
+
+
 def _claim_folder(directory: Path, context: Context) -> None:
     """Make the site's folder with the marker in it, both at once."""
-    draft = directory.with_name(f".{directory.name}.new")
+    draft = _draft_of(directory)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o711, parents=True)
     draft.chmod(0o711)

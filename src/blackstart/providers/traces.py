@@ -117,6 +117,23 @@ def traces_of(directory: Path, verb: str, marker: str) -> tuple[Trace, ...]:
     return tuple(sorted(ours, key=lambda trace: trace.at))
 
 
+def has_begun(directory: Path, verb: str, marker: str) -> bool:
+    """Say whether any attempt of this run began with that verb here."""
+    return bool(_begun_by(directory, verb, marker))
+
+
+def forget(directory: Path, verb: str, marker: str) -> None:
+    """Remove every trace that this run left of that verb: its work was taken back."""
+    for path in _begun_by(directory, verb, marker):
+        path.with_suffix(".key").unlink(missing_ok=True)
+        path.unlink()
+
+
+def _begun_by(directory: Path, verb: str, marker: str) -> list[Path]:
+    found = ((path, read_trace(path)) for path in (directory / "keys").glob(f"{verb}.*.begun"))
+    return [path for path, trace in found if trace is not None and trace.marker == marker]
+
+
 def _trace(verb: str, context: Context) -> Trace:
     return Trace(key=context.key, marker=context.marker, verb=verb, at=_stamp(context))
 
