@@ -82,7 +82,7 @@ def swap(zone: Zone, sets: Sequence[RecordSet], context: Context) -> dict[Record
 
     Raises DnsTrouble, and Refused when a set is not what the plan says it was.
     """
-    _require_inside(zone, sets)
+    require_valid(zone.name, sets)
     held = read_sets(zone, sets)
     marks = {}
     update = new_update(zone.name, zone.signature)
@@ -107,7 +107,7 @@ def swap_back(zone: Zone, sets: Sequence[RecordSet], context: Context) -> tuple[
 
     Raises DnsTrouble, and Refused when others changed one of them since.
     """
-    _require_inside(zone, sets)
+    require_valid(zone.name, sets)
     held = read_sets(zone, sets)
     ours = {one: (now, mark) for one, (now, mark) in held.items() if mark.is_of_run(context)}
     if not ours:
@@ -150,19 +150,22 @@ def way_back(zone: Zone, marks: dict[RecordSet, Mark]) -> str:
     return "\n".join([*lines, "send", ""])
 
 
-def _require_inside(zone: Zone, sets: Sequence[RecordSet]) -> None:
+def require_valid(zone: str, sets: Sequence[RecordSet]) -> None:
+    """Raise Refused or DnsTrouble for a set that could never stand in the zone."""
     for one in sets:
         try:
-            is_inside = dns.name.from_text(one.name).is_subdomain(dns.name.from_text(zone.name))
+            is_inside = dns.name.from_text(one.name).is_subdomain(dns.name.from_text(zone))
         except dns.exception.DNSException as wrong:
             raise Refused(
                 f"{one.name!r} cannot be a name in the DNS: {wrong}", "correct it in the plan"
             ) from wrong
         if not is_inside:
             raise Refused(
-                f"{one.name} does not lie in the zone {zone.name}",
+                f"{one.name} does not lie in the zone {zone}",
                 "correct `name` or `zone` in the plan",
             )
+        for value in (*one.values, *(one.old or ())):
+            record_of(one.type, value)
 
 
 def _mark_for(one: RecordSet, before: Records, earlier: Mark, context: Context) -> Mark:
