@@ -127,7 +127,26 @@ def test_one_port_is_open_or_it_is_not(stage: Stage) -> None:
         assert isinstance(good.check(stage.context()), Done)
         failure_of(replace(good, open=False).check(stage.context()))
     failure_of(good.check(stage.context()))
-    assert isinstance(replace(good, open=False).check(stage.context()), Done)
+    closed = replace(good, open=False).check(stage.context())
+    assert isinstance(closed, Done)
+    assert closed.outputs == {"answer": "closed"}
+    for port in (0, 70_000):
+        assert "cannot be tried" in failure_of(replace(good, port=port).check(stage.context()))
+
+
+def test_silence_proves_nothing_unless_the_plan_says_so(stage: Stage) -> None:
+    """A server that takes nobody off its full queue is as silent as a firewall that drops."""
+    with ExitStack() as opened:
+        full = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = full.getsockname()[1]
+        for _ in range(3):
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        check = ExpectPort(address="127.0.0.1", port=port, open=False, timeout_s=0.3)
+        assert "host that is away" in failure_of(check.check(stage.context()))
+        assert isinstance(replace(check, silence_counts=True).check(stage.context()), Done)
+        assert "is silent" in failure_of(replace(check, open=True).check(stage.context()))
 
 
 def test_knocking_tells_open_from_closed() -> None:

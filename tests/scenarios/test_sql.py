@@ -221,6 +221,7 @@ def test_a_death_leaves_nothing_and_is_seen_while_it_ends(server: Server, stage:
         assert runner.wait(10) == -signal.SIGKILL
     # The server does not notice at once that nobody waits: until then it is not "not done".
     assert isinstance(action.inspect(context), Running)
+    assert "still at work" in failure_of(action.undo(context))
     ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
     server.sql(ended)
     assert wait_until(lambda: isinstance(action.inspect(context), NotDone), timeout_s=10)
@@ -245,7 +246,7 @@ def test_what_was_done_is_taken_back_once(server: Server, stage: Stage) -> None:
     done_of(action.perform(stage.context()))
     done_of(action.undo(stage.context(marker="another run")))
     assert server.sql("SELECT count(*) FROM t") == "2"
-    done_of(action.undo(stage.context(key=AGAIN)))
+    done_of(action.undo(stage.context(key="inc-1/run-1/stand-down")))  # by marker, not by key
     assert server.sql("SELECT count(*) FROM t") == "0"
     assert isinstance(action.inspect(stage.context()), NotDone)
     server.sql("INSERT INTO t VALUES (1)")

@@ -7,11 +7,17 @@ to the world only its author knows, so the plan has to say whether it may be run
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
+
+from blackstart.model.errors import WorldFailed
+from blackstart.model.runbook import Param
 from blackstart.ports.action import (
     Context,
     Done,
@@ -22,8 +28,16 @@ from blackstart.ports.action import (
     Partial,
     Unknown,
 )
-from blackstart.providers.places import said, seconds_left, work_in
-from blackstart.providers.traces import begin, finding, finish, returns_failures
+from blackstart.ports.secrets import SecretRef
+from blackstart.providers.places import directory_of, said, seconds_left, work_in
+from blackstart.providers.traces import (
+    begin,
+    finding,
+    finish,
+    forget,
+    has_begun,
+    returns_failures,
+)
 from blackstart.world import process
 from blackstart.world.sites import inside
 
@@ -39,12 +53,20 @@ class Run:
     each attempt is left in `traces` (a folder; in a site its own `keys` folder when not given).
     `repeatable` says that it may be run again after it was cut off in its middle; without it such
     an attempt is shown to a person. Its output is kept as evidence: it must not print secrets.
+
+    With `prints_json` its standard output has to be one JSON document, which becomes the output
+    `json`; `value_at` names one value in it (`instances.0.address`), which becomes `value`. Secrets
+    of `secret_env` are put into its environment; not in a site, where others could see them.
+    `undo_argv` takes its work back and may be run more than once; what runs in a site needs none,
+    because the site goes as a whole.
     """
 
     outputs: ClassVar[Mapping[str, str]] = {
         "code": "the exit code",
         "text": "the last line of the standard output",
         "took_s": "how long it ran, in seconds",
+        "json": "what it printed, with `prints_json`",
+        "value": "the value at `value_at` of what it printed",
     }
 
     argv: tuple[str, ...]
@@ -56,6 +78,10 @@ class Run:
     env: Mapping[str, str] = field(default_factory=dict)
     expected_code: int = 0
     repeatable: bool = False
+    prints_json: bool = False
+    value_at: str = ""
+    secret_env: Mapping[str, SecretRef] = field(default_factory=dict)
+    undo_argv: tuple[str, ...] = ()
 
     def preview(self, context: Context) -> str:
         """Say what would be run where."""
@@ -70,17 +96,15 @@ class Run:
                 summary="The command or the folder for its trace is not given.",
                 hint="give `argv`, and `traces` when it does not run in a site",
             )
+        if self.secret_env and self.site:
+            return Failed(
+                summary="Secrets cannot be put into the environment of a command in a site.",
+                hint="let the command read them from a file of mode 0600 in the site",
+            )
         folder = self._folder(context)
         folder.mkdir(parents=True, exist_ok=True)
-        begin(folder, _VERB, context)
-        done = process.run(
-            self._command(context),
-            timeout_s=seconds_left(context),
-            cwd=None if self.site else Path(self.cwd),
-            env=None if self.site or not self.env else dict(self.env),
-            cancelled=context.cancelled,
-            keep_bytes=_KEPT_BYTES,
-        )
+        begin(folder, _VERB, context, work=self._work)
+        done = self._run(self.argv, context)
         evidence = (context.keep(f"{Path(self.argv[0]).name}.txt", done.out + done.err),)
         if done.code != self.expected_code:
             return Failed(
@@ -96,6 +120,7 @@ class Run:
                 "code": done.code,
                 "text": lines[-1] if lines else "",
                 "took_s": round(done.took_s, 3),
+                **self._read(done),
             },
             evidence=evidence,
         )
@@ -114,16 +139,92 @@ class Run:
             )
         return found
 
+    @returns_failures
+    def undo(self, context: Context) -> Outcome:
+        """Run `undo_argv`, where this run ran the command; in a site nothing is needed."""
+        if self.site and not self.undo_argv:
+            return Done(summary=f"What {self.argv[0]} did in site {self.site} goes with it.")
+        folder = Path(self.traces) if self.traces else directory_of(self.place, self.site)
+        if not has_begun(folder, _VERB, context.marker, work=self._work):
+            return Done(summary=f"{self.argv[0]} was not run by this run.")
+        if not self.undo_argv:
+            return Failed(
+                summary=f"Nothing says how to take back what {self.argv[0]} did.",
+                hint="take it back by hand; give `undo_argv` in the plan for the next time",
+            )
+        done = self._run(self.undo_argv, context)
+        evidence = (context.keep(f"{Path(self.undo_argv[0]).name}.txt", done.out + done.err),)
+        if done.code != 0:
+            return Failed(
+                summary=f"{self.undo_argv[0]} ended with {done.code}, expected 0: {said(done)}.",
+                hint="read its output (evidence), and take the work back by hand",
+                evidence=evidence,
+            )
+        forget(folder, _VERB, context.marker, work=self._work)
+        return Done(summary=f"{self.undo_argv[0]} took the work back.", evidence=evidence)
+
+    @property
+    def _work(self) -> str:
+        """Return what tells this command from others that leave their traces in the same folder."""
+        words = "\0".join([self.place, self.site, self.user, self.cwd, *self.argv])
+        return sha256(words.encode()).hexdigest()
+
+    def _run(self, argv: tuple[str, ...], context: Context) -> process.Completed:
+        return process.run(
+            self._command(argv, context),
+            timeout_s=seconds_left(context),
+            cwd=None if self.site else Path(self.cwd),
+            env=self._environment(context),
+            cancelled=context.cancelled,
+            keep_bytes=_KEPT_BYTES,
+        )
+
+    def _environment(self, context: Context) -> Mapping[str, str] | None:
+        if self.site or not (self.env or self.secret_env):
+            return None
+        secret = {name: context.reveal(ref).strip() for name, ref in self.secret_env.items()}
+        # Beside secrets alone the rest of the environment stays; a given one replaces it.
+        return {**(self.env or os.environ), **secret}
+
+    def _read(self, done: process.Completed) -> Mapping[str, Param]:
+        """Return the outputs that come from JSON. Raises WorldFailed."""
+        if not (self.prints_json or self.value_at):
+            return {}
+        try:
+            found: Param = msgspec.json.decode(done.out)
+        except msgspec.MsgspecError as wrong:
+            raise WorldFailed(
+                f"{self.argv[0]} printed no JSON: {wrong}",
+                "let it print one JSON document on its standard output, and nothing else there",
+            ) from wrong
+        return {"json": found, **({"value": pick(found, self.value_at)} if self.value_at else {})}
+
     def _folder(self, context: Context) -> Path:
         if self.traces:
             return Path(self.traces)
         return work_in(self.place, self.site, context).directory
 
-    def _command(self, context: Context) -> list[str]:
+    def _command(self, argv: tuple[str, ...], context: Context) -> list[str]:
         if not self.site:
-            return list(self.argv)
+            return list(argv)
         site = work_in(self.place, self.site, context).site
-        return inside(site, self.argv, user=self.user, cwd=self.cwd, env=self.env)
+        return inside(site, argv, user=self.user, cwd=self.cwd, env=self.env)
+
+
+def pick(document: Param, path: str) -> Param:
+    """Return the value at a path such as `instances.0.address`. Raises WorldFailed."""
+    here = document
+    for word in path.split("."):
+        if isinstance(here, dict) and word in here:
+            here = here[word]
+        elif isinstance(here, list) and word.isdigit() and int(word) < len(here):
+            here = here[int(word)]
+        else:
+            raise WorldFailed(
+                f"the JSON has nothing at '{word}' of '{path}'",
+                "look at what the command printed (evidence), and correct `value_at`",
+            )
+    return here
 
 
 PROVIDES: Mapping[str, type] = {"run": Run}

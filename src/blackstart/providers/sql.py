@@ -8,7 +8,8 @@ So the key is there exactly if the statements took effect. It is a row of the ta
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
@@ -28,10 +29,12 @@ from blackstart.ports.secrets import SecretRef
 from blackstart.providers.places import work_in
 from blackstart.providers.sql_marker import (
     TABLE,
+    Work,
     inspect_script,
     perform_script,
     read_state,
     undo_script,
+    work_of,
 )
 from blackstart.providers.sql_session import (
     KEPT_ANSWER,
@@ -126,7 +129,7 @@ class Execute:
         try:
             printed = ask(
                 self._connection,
-                inspect_script(self.marker_schema, context),
+                inspect_script(self._work(context)),
                 context,
                 limit_s=20,
             )
@@ -144,23 +147,40 @@ class Execute:
         """Run `undo_text` and remove the key, in one transaction; only where this run did it."""
         if self.site and not self.undo_text:
             return Done(summary=f"What was done in {self._connection} goes with its site.")
+        work = self._work(context)
         state = read_state(
-            ask(self._connection, inspect_script(self.marker_schema, context), context, limit_s=20)
+            ask(self._connection, inspect_script(work, of_the_run=True), context, limit_s=20)
         )
+        if state.is_locked:
+            raise Refused(
+                f"the statements are still at work in {self._connection}",
+                "wait until they have ended, or end their session at the server",
+            )
         if not state.key:
-            return Done(summary=f"This run has done nothing in {self._connection}.")
+            return Done(summary=f"This run has done nothing of it in {self._connection}.")
         if not self.undo_text:
             raise Refused(
                 f"nothing says how to take back what was done in {self._connection}",
-                "take it back by hand, then remove its row from blackstart_marker",
+                f"take it back by hand, then remove its row from {TABLE}",
             )
         statements = cut(self.undo_text, self._values(context))
-        ask(self._connection, undo_script(statements, self.marker_schema, context), context)
+        there = replace(work, action=state.action)
+        ask(self._connection, undo_script(there, statements), context)
         return Done(summary=f"What was done in {self._connection} was taken back.")
 
     @property
     def _connection(self) -> Connection:
         return connection_of(self)
+
+    def _work(self, context: Context) -> Work:
+        """Return what tells these statements from others of the run; secrets are no part of it."""
+        words = [
+            self.text,
+            self.file,
+            *(f"{key}={one}" for key, one in sorted(self.values.items())),
+        ]
+        digest = sha256("\0".join(words).encode()).hexdigest()
+        return work_of(self.marker_schema, digest, context)
 
     def _text(self) -> str:
         if bool(self.text) == bool(self.file):
@@ -187,11 +207,10 @@ class Execute:
                 "end on a query, or leave `expected` out",
             )
         return perform_script(
+            self._work(context),
             statements[:-1] if query else statements,
             query,
             None if self.expected is None else as_text(self.expected),
-            self.marker_schema,
-            context,
             is_secret=bool(self.secrets),
         )
 

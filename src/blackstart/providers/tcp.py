@@ -77,28 +77,50 @@ class Only:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """Expect that one TCP port takes connections (or, with `open` false, that it does not)."""
+    """Expect that one TCP port takes connections or, with `open` false, that it refuses them.
+
+    A port that says nothing proves nothing: a firewall that drops cannot be told from a host that
+    is away. So silence counts as closed only with `silence_counts`, and no route never does.
+    """
 
     outputs: ClassVar[Mapping[str, str]] = {"answer": "open, closed, silent or unreachable"}
 
     address: str
     port: int
     open: bool = True
+    silence_counts: bool = False
     timeout_s: float = 2.0
 
     def check(self, context: Context) -> Outcome:
         """Try the port once."""
         try:
-            said = knock(self.address, [self.port], timeout_s=self.timeout_s)[self.port]
+            (port,) = expand([self.port])
+            said = knock(self.address, [port], timeout_s=self.timeout_s)[port]
         except (OSError, ValueError) as wrong:
-            return Failed(summary=f"{self.address} cannot be tried: {wrong}.", hint="see `address`")
+            return Failed(
+                summary=f"Port {self.port} of {self.address} cannot be tried: {wrong}.",
+                hint="give an address, not a name, and a port between 1 and 65535",
+            )
         seen = f"Port {self.port} of {self.address} is {said}"
-        if (said is Answer.OPEN) is self.open:
+        if said in self._wanted:
             return Done(summary=f"{seen}.", outputs={"answer": str(said)})
+        if not self.open and said is Answer.SILENT:
+            return Failed(
+                summary=f"{seen}, which a host that is away would be too.",
+                hint="look at it from where it would answer; or say `silence_counts` if a firewall "
+                "drops and another check sees the host",
+            )
         return Failed(
-            summary=f"{seen}, expected {'open' if self.open else 'no answer'}.",
+            summary=f"{seen}, expected {'open' if self.open else 'closed'}.",
             hint="look at the program that holds the port and at the firewall before it",
         )
+
+    @property
+    def _wanted(self) -> frozenset[Answer]:
+        if self.open:
+            return frozenset({Answer.OPEN})
+        silent = {Answer.SILENT} if self.silence_counts else set[Answer]()
+        return frozenset({Answer.CLOSED} | silent)
 
 
 def expand(ports: Iterable[Port]) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -28,7 +28,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """The content of a key file."""
+    """The content of a key file; `work` tells apart what one verb does several times in a place."""
 
     key: str
     marker: str
@@ -37,6 +37,7 @@ class Trace:
     summary: str = ""
     outputs: Mapping[str, Param] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
+    work: str = ""
 
 
 def returns_failures(
@@ -59,11 +60,11 @@ def returns_failures(
     return guarded
 
 
-def begin(directory: Path, verb: str, context: Context) -> None:
+def begin(directory: Path, verb: str, context: Context, *, work: str = "") -> None:
     """Leave the sign that this attempt starts to change things."""
     folder = directory / "keys"
     folder.mkdir(mode=0o700, exist_ok=True)
-    _write(_path(directory, verb, context, "begun"), _trace(verb, context))
+    _write(_path(directory, verb, context, "begun"), replace(_trace(verb, context), work=work))
 
 
 def finish(directory: Path, verb: str, context: Context, done: Done) -> Done:
@@ -117,21 +118,25 @@ def traces_of(directory: Path, verb: str, marker: str) -> tuple[Trace, ...]:
     return tuple(sorted(ours, key=lambda trace: trace.at))
 
 
-def has_begun(directory: Path, verb: str, marker: str) -> bool:
-    """Say whether any attempt of this run began with that verb here."""
-    return bool(_begun_by(directory, verb, marker))
+def has_begun(directory: Path, verb: str, marker: str, *, work: str = "") -> bool:
+    """Say whether any attempt of this run began with that verb (and that work) here."""
+    return bool(_begun_by(directory, verb, marker, work))
 
 
-def forget(directory: Path, verb: str, marker: str) -> None:
-    """Remove every trace that this run left of that verb: its work was taken back."""
-    for path in _begun_by(directory, verb, marker):
+def forget(directory: Path, verb: str, marker: str, *, work: str = "") -> None:
+    """Remove every trace that this run left of that verb (and work): it was taken back."""
+    for path in _begun_by(directory, verb, marker, work):
         path.with_suffix(".key").unlink(missing_ok=True)
         path.unlink()
 
 
-def _begun_by(directory: Path, verb: str, marker: str) -> list[Path]:
+def _begun_by(directory: Path, verb: str, marker: str, work: str) -> list[Path]:
     found = ((path, read_trace(path)) for path in (directory / "keys").glob(f"{verb}.*.begun"))
-    return [path for path, trace in found if trace is not None and trace.marker == marker]
+    return [
+        path
+        for path, trace in found
+        if trace is not None and trace.marker == marker and work in {"", trace.work}
+    ]
 
 
 def _trace(verb: str, context: Context) -> Trace:
