@@ -41,7 +41,7 @@ POLICY_STEPS: Mapping[str, str] = {
     "announce_recovery": "Notify affected users again",
 }
 ASSESS_IMPACT = "assess_impact"
-MANUAL = "manual.do"  # the use of an action that a person does: it is asked, never performed
+MANUAL = "manual.do"  # no provider's verb: a person is asked to do it, and answers when it is done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from blackstart.planfile.check_system import flaws_of_system
 from blackstart.planfile.graph import find_circle
 from blackstart.planfile.problems import Flaw, Places, lines_of, reject, unknown
 from blackstart.planfile.tree import Path
-from blackstart.planfile.verb_shape import VerbShape
+from blackstart.planfile.verb_shape import VerbShape, with_manual
 
 
 def check_plan(plan: Plan, verbs: Mapping[str, VerbShape], places: Places | None = None) -> None:
@@ -26,6 +26,7 @@ def check_plan(plan: Plan, verbs: Mapping[str, VerbShape], places: Places | None
 
 def flaws_of_plan(plan: Plan, verbs: Verbs) -> Iterator[Flaw]:
     """Yield everything that is wrong with the plan, apart from how it is written."""
+    verbs = None if verbs is None else with_manual(verbs)
     yield from _flaws_of_people(plan)
     yield from _flaws_of_roles(plan)
     yield from _flaws_of_channels(plan, verbs)

@@ -13,7 +13,7 @@ from blackstart.model.runbook import ActionSpec, Param, StepSpec
 from blackstart.planfile.problems import Flaw, nearest, shown, unknown
 from blackstart.planfile.targets import values_of
 from blackstart.planfile.tree import Path
-from blackstart.planfile.verb_shape import VerbShape
+from blackstart.planfile.verb_shape import VerbShape, outputs_declared, outputs_of
 
 Verbs = Mapping[str, VerbShape] | None  # None: the providers are not known here
 
@@ -104,7 +104,8 @@ class Surroundings:
     def _flaws_of_output(self, step: StepSpec, output: str, path: Path) -> Iterator[Flaw]:
         if self.verbs is None or any(action.use not in self.verbs for action in step.do):
             return
-        declared = {name for action in step.do for name in self.verbs[action.use].outputs}
+        by_verb = outputs_declared(self.verbs)
+        declared = {name for action in step.do for name in outputs_of(action, by_verb)}
         if output not in declared:
             yield unknown(path, f"output of '{step.name}' named", output, declared)
 

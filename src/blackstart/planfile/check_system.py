@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from blackstart.model.plan import Plan, StateItem, System
-from blackstart.model.runbook import ActionSpec, StepSpec
+from blackstart.model.runbook import MANUAL, ActionSpec, StepSpec
 from blackstart.planfile.check_actions import Surroundings, Verbs, flaws_of_use
+from blackstart.planfile.check_manual import flaws_of_manual
 from blackstart.planfile.drills import flaws_of_target
 from blackstart.planfile.graph import flaws_of_order, with_implied_waits
 from blackstart.planfile.problems import Flaw, shown, unknown
 from blackstart.planfile.rules import flaws_of_rules
 from blackstart.planfile.tree import Path
+from blackstart.planfile.verb_shape import outputs_declared
 
 EVERYONE = "everyone"  # whoever looks at a channel that has one place of its own
 
@@ -34,8 +36,8 @@ def flaws_of_system(plan: Plan, system: System, verbs: Verbs) -> Iterator[Flaw]:
         for action in step.do:
             yield from _flaws_of_action(plan, step, action, around)
     yield from flaws_of_rules(steps, path)
-    outputs_of = {name: frozenset(shape.outputs) for name, shape in (verbs or {}).items()}
-    yield from flaws_of_order(with_implied_waits(steps, outputs_of), path)
+    declared = outputs_declared(verbs or {})
+    yield from flaws_of_order(with_implied_waits(steps, declared), path)
 
 
 def _flaws_of_doubles(names: Iterable[str], path: Path) -> Iterator[Flaw]:
@@ -112,8 +114,12 @@ def _flaws_of_action(
     plan: Plan, step: StepSpec, action: ActionSpec, around: Surroundings
 ) -> Iterator[Flaw]:
     path = (*around.path, "steps", step.name, "do", action.name)
-    yield from flaws_of_use(action.use, action.params, ("action", "check"), around.verbs, path)
+    yield from flaws_of_use(
+        action.use, action.params, ("action", "check", "ask"), around.verbs, path
+    )
     yield from around.flaws_of_references(action, path)
+    if action.use == MANUAL:
+        yield from flaws_of_manual(plan, step, action, path)
     if action.expected_s > action.limit_s:
         what = f"'{action.name}' is expected to take longer than its limit"
         yield Flaw(path=path, what=what, instead="raise 'limit' or lower 'expected'")

@@ -11,6 +11,7 @@ from blackstart.model.references import names_in
 from blackstart.model.runbook import ActionSpec, StepSpec
 from blackstart.planfile.problems import Flaw
 from blackstart.planfile.tree import Path
+from blackstart.planfile.verb_shape import OutputsOf, outputs_of
 
 _START = " begins"
 
@@ -40,7 +41,7 @@ def implied_waits(
     step: StepSpec,
     action: ActionSpec,
     steps: Mapping[str, StepSpec],
-    outputs_of: Mapping[str, frozenset[str]],
+    declared: OutputsOf,
 ) -> tuple[str, ...]:
     """Return what the action's `${step.output}` references make it wait for.
 
@@ -52,7 +53,7 @@ def implied_waits(
     for reference in names_in(dict(action.params)):
         name, _, output = reference.partition(".")
         if name in steps and name not in before:
-            waits |= dict.fromkeys(_makers(step, action, steps[name], output, outputs_of))
+            waits |= dict.fromkeys(_makers(step, action, steps[name], output, declared))
     return tuple(wait for wait in waits if wait not in action.after)
 
 
@@ -61,9 +62,9 @@ def _makers(
     action: ActionSpec,
     maker: StepSpec,
     output: str,
-    outputs_of: Mapping[str, frozenset[str]],
+    declared: OutputsOf,
 ) -> tuple[str, ...]:
-    declaring = [one.name for one in maker.do if output in outputs_of.get(one.use, frozenset())]
+    declaring = [one.name for one in maker.do if output in outputs_of(one, declared)]
     if maker.name != step.name:
         return tuple(f"{maker.name}.{name}" for name in declaring) or (maker.name,)
     names = [one.name for one in step.do]
@@ -104,15 +105,13 @@ def _waits_of(steps: Mapping[str, StepSpec]) -> dict[str, tuple[str, ...]]:
     return waits
 
 
-def with_implied_waits(
-    steps: Mapping[str, StepSpec], outputs_of: Mapping[str, frozenset[str]]
-) -> dict[str, StepSpec]:
+def with_implied_waits(steps: Mapping[str, StepSpec], declared: OutputsOf) -> dict[str, StepSpec]:
     """Return the steps whose actions also wait for what their references need."""
     return {
         name: replace(
             step,
             do=tuple(
-                replace(action, after=action.after + implied_waits(step, action, steps, outputs_of))
+                replace(action, after=action.after + implied_waits(step, action, steps, declared))
                 for action in step.do
             ),
         )

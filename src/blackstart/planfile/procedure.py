@@ -13,13 +13,16 @@ from dataclasses import replace
 
 import msgspec
 
-from blackstart.model.runbook import POLICY_STEPS, ActionSpec, NoticeSpec, Phase, StepSpec
+from blackstart.model.runbook import MANUAL, POLICY_STEPS, ActionSpec, NoticeSpec, Phase, StepSpec
 from blackstart.planfile import shape
 from blackstart.planfile.durations import seconds_of
 from blackstart.planfile.fit import Reading, fit
 from blackstart.planfile.problems import shown, unknown
 from blackstart.planfile.profiles import Profile
 from blackstart.planfile.tree import Block, Entry, Node, Path
+
+_BY_MACHINE = ("5s", "10m")  # expected, limit
+_BY_HAND = ("30m", "1d")
 
 
 def read_procedure(
@@ -128,6 +131,7 @@ def _build_actions(named: Mapping[str, shape.ActionEntry], step: str) -> tuple[A
     for name, entry in named.items():
         previous = [actions[-1].name] if actions else []
         after = previous if entry.after is None else entry.after
+        expected, limit = _BY_HAND if entry.use == MANUAL else _BY_MACHINE
         actions.append(
             ActionSpec(
                 name=name,
@@ -135,8 +139,8 @@ def _build_actions(named: Mapping[str, shape.ActionEntry], step: str) -> tuple[A
                 params=entry.params,
                 after=tuple(f"{step}.{ref}" if ref in named else ref for ref in after),
                 vantage=entry.vantage or "",
-                expected_s=seconds_of(entry.expected),
-                limit_s=seconds_of(entry.limit),
+                expected_s=seconds_of(entry.expected or expected),
+                limit_s=seconds_of(entry.limit or limit),
                 attempts=entry.attempts,
             )
         )

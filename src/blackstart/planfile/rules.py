@@ -6,9 +6,10 @@ A rule speaks only about steps that are there; a profile has them all (tested).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
-from blackstart.model.runbook import ActionSpec, StepSpec
+from blackstart.model.runbook import MANUAL, ActionSpec, StepSpec
 from blackstart.planfile.graph import steps_before, waits_before
 from blackstart.planfile.problems import Flaw
 from blackstart.planfile.tree import Path
@@ -34,6 +35,10 @@ HOMES: Mapping[str, str] = dict.fromkeys(
 )
 _RESTORE = ".restore"
 STARTING = ("start", "start_instances")
+# A person can do what a verb would, but only what he is asked for counts. Nobody but him knows
+# whether he did; that he was asked, and answered, is what the record can prove.
+ASKED_TO_FENCE = re.compile(r"\bfenc(e|es|ed|ing)\b", re.IGNORECASE)
+ASKED_TO_LOOK = re.compile(r"\bfrom\s+outside\b", re.IGNORECASE)
 
 Steps = Mapping[str, StepSpec]
 
@@ -97,11 +102,12 @@ def _proof_stays(steps: Steps, path: Path) -> Iterator[Flaw]:
             )
     if "update_dns" in steps and "announce_recovery" in steps:
         ends = [action for name in ("update_dns", "announce_recovery") for action in steps[name].do]
-        if not any(action.vantage for action in ends):
+        if not any(one.vantage or _is_asked(one, ASKED_TO_LOOK) for one in ends):
             yield Flaw(
                 path=(*path, "update_dns", "do"),
                 what="nothing looks at the public name from outside before users are told",
-                instead="keep a check with a 'vantage' in 'update_dns'",
+                instead="keep a check with a 'vantage' in 'update_dns'; a manual action counts "
+                "when its text asks to look 'from outside'",
             )
 
 
@@ -109,13 +115,19 @@ def _old_site_is_fenced(steps: Steps, path: Path) -> Iterator[Flaw]:
     if "update_dns" not in steps:
         return
     before = steps_before(steps, "update_dns")
-    uses = [action.use for name in before if name in steps for action in steps[name].do]
-    if not any(use.endswith(".fence") for use in uses):
+    done = [action for name in before if name in steps for action in steps[name].do]
+    if not any(one.use.endswith(".fence") or _is_asked(one, ASKED_TO_FENCE) for one in done):
         yield Flaw(
             path=(*path, "create_environment", "do"),
             what="the old site is not fenced before the new one serves, and could come back",
-            instead="keep an action such as site.fence in 'create_environment'",
+            instead="keep an action such as site.fence in 'create_environment'; a manual action "
+            "counts when its text asks to fence the old site",
         )
+
+
+def _is_asked(action: ActionSpec, words: re.Pattern[str]) -> bool:
+    text = action.params.get("text")
+    return action.use == MANUAL and isinstance(text, str) and words.search(text) is not None
 
 
 def _verbs_stay_home(steps: Steps, path: Path) -> Iterator[Flaw]:

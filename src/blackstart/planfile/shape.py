@@ -178,8 +178,12 @@ class ActionEntry(Entry, kw_only=True, frozen=True):
         Meta(description="what it waits for; without this key, the action before it"),
     ] = None
     vantage: Annotated[Name | None, Meta(description="where a check looks from")] = None
-    expected: Annotated[Duration, Meta(description="how long it should take")] = "5s"
-    limit: Annotated[Duration, Meta(description="how long it may take")] = "10m"
+    expected: Annotated[
+        Duration | None, Meta(description="how long it should take: 5s, or 30m by hand")
+    ] = None
+    limit: Annotated[
+        Duration | None, Meta(description="how long it may take: 10m, or 1d by hand")
+    ] = None
     attempts: Annotated[int, Meta(ge=1, le=100, description="how often to try in all")] = 1
 
 

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps done by people: sound as shipped, refused when nobody would know what to do or prove."""
+
+import pytest
+
+from blackstart.model.plan import Mode
+from blackstart.model.runbook import MANUAL, POLICY_STEPS, Runbook
+from blackstart.planfile.compile import compile_runbook
+from tests.sample_plan import plan_of, problems_of
+
+HEAD = """\
+blackstart: 1
+organisation: Small
+policy: { owner: ada, effective: 2026-01-01 }
+people:
+  ada: { name: Ada, email: ada@example.com }
+  ben: { name: Ben, email: ben@example.com }
+roles: { incident_commander: { title: CTO, holders: [ada, ben] } }
+teams: { ops: [ben] }
+systems:
+  shop:
+    profile: manual/any@1
+    settings: { public_name: shop.example.com, backups: "on the office NAS" }
+    state:
+      - { name: database, backup: nas, restore: restore_data, check: verify_platform }
+    targets: { recovery: { place: another region } }
+"""
+DO = '{ use: manual.do, params: { text: "Do it." } }'
+
+
+def plan_with(*steps: str) -> str:
+    """The manual plan with these overrides of steps."""
+    return HEAD + ("    steps:\n" if steps else "") + "".join(f"      {s}\n" for s in steps)
+
+
+def compiled(text: str) -> Runbook:
+    return compile_runbook(plan_of(text), "shop", "recovery", Mode.RECOVERY, {})
+
+
+def test_the_manual_profile_is_the_ten_steps_each_one_question() -> None:
+    assert problems_of(plan_with(), {}) == ()
+    runbook = compiled(plan_with())
+    assert [step.name for step in runbook.steps] == list(POLICY_STEPS)
+    for step in runbook.steps:
+        assert [action.use for action in step.do] == [MANUAL]
+        assert step.owner == "incident_commander"
+        assert "${settings" not in str(step.do[0].params)
+        assert step.do[0].expected_s >= 900
+
+
+def test_what_a_person_hands_on_makes_others_wait() -> None:
+    steps = {step.name: step for step in compiled(plan_with()).steps}
+    assert "${create_environment.address}" in str(steps["update_dns"].do[0].params["text"])
+    text = plan_with(
+        "notify_users: { do: [x: { use: manual.do, params: { text: '${create_environment.address}'"
+        " } }], owner: ops }"
+    )
+    told = next(step for step in compiled(text).steps if step.name == "notify_users")
+    assert told.do[0].after == ("create_environment.create",)
+
+
+def test_a_manual_action_has_times_of_people() -> None:
+    step = compiled(plan_with(f"deploy_platform: {{ do: [x: {DO}] }}")).step("deploy_platform")
+    assert (step.do[0].expected_s, step.do[0].limit_s) == (1_800.0, 86_400.0)
+
+
+def with_params(params: str) -> str:
+    return plan_with(f"deploy_platform: {{ do: [x: {{ use: manual.do, params: {params} }}] }}")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (with_params("{}"), "'manual.do' needs the parameter 'text' → add 'text'"),
+        (with_params("{ text: '' }"), "the 'text' of 'x' is not text, and nobody would know"),
+        (with_params("{ text: 5 }"), "the 'text' of 'x' is not text"),
+        (with_params("{ text: a, evidence: often }"), "'evidence' of 'x' says neither yes nor no"),
+        (with_params("{ text: a, outputs: b }"), "the 'outputs' of 'x' are not a list → write"),
+        (with_params("{ text: a, outputs: [B] }"), "'B' cannot be the name of an output → use l"),
+        (with_params("{ text: a, outputs: [5] }"), "'5' cannot be the name of an output"),
+        (with_params("{ text: a, outputs: [b, b] }"), "'x' has two outputs named 'b'"),
+        (with_params("{ txt: a }"), "'manual.do' has no parameter 'txt' → did you mean 'text'?"),
+        (with_params("{ text: '${assess_damage.x}' }"), "no output of 'assess_damage' named 'x'"),
+        (plan_with("deploy_platform: { owner: ada }"), "the step's owner is no role and no team"),
+        (plan_with("deploy_platform: { owner: oops }"), "there is no team, role or person 'oops'"),
+        (
+            plan_with("deploy_platform: { do: [x: { use: manual.doo }] }"),
+            "there is no verb 'manual.doo' → did you mean 'manual.do'?",
+        ),
+        (
+            plan_with(
+                f"deploy_platform: {{ do: [x: {DO[:-2]}, vantage: out }}] }}".replace("} ,", "},")
+            ),
+            "'manual.do' is no check and does not look from anywhere",
+        ),
+    ],
+)
+def test_a_question_that_leads_nowhere_is_refused(text: str, problem: str) -> None:
+    found = problems_of(text, {})
+    assert any(problem in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("step", "problem"),
+    [
+        (f"create_environment: {{ do: [x: {DO}] }}", "the old site is not fenced before the new"),
+        (f"update_dns: {{ do: [x: {DO}] }}", "nothing looks at the public name from outside"),
+        ("update_dns: { gate: '' }", "the gate of 'update_dns' cannot go"),
+        ("restore_data: { do: [] }", "'restore_data' has no action left"),
+        ("restore_data: { after: [assess_damage] }", "'restore_data' does not wait for 'secure_"),
+        ("notify_users: { blocking: true }", "'notify_users' may not hold back the recovery"),
+        (
+            f"restore_data: {{ do: [x: {DO}, go: {{ use: app.start, after: [] }}] }}",
+            "'go' starts the platform without waiting for x",
+        ),
+    ],
+)
+def test_the_hard_rules_hold_for_people_too(step: str, problem: str) -> None:
+    found = problems_of(plan_with(step))
+    assert any(problem in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("step", "asked", "other"),
+    [
+        ("update_dns", "Look at it From  Outside.", "Look outside."),
+        ("create_environment", "FENCE the old site.", "Mend the old site's defences."),
+        ("assess_damage", "The old site is fenced.", "It has no fencer."),
+    ],
+)
+def test_a_person_counts_as_proof_only_when_he_is_asked_for_it(
+    step: str, asked: str, other: str
+) -> None:
+    names = ["update_dns"] if step == "update_dns" else ["create_environment", "assess_damage"]
+
+    def text(words: str) -> str:
+        dos = dict.fromkeys(names, "Do it.") | {step: words}
+        outputs = {"create_environment": "address", "assess_damage": "restore_point"}
+        return plan_with(
+            *(
+                f'{name}: {{ do: [x: {{ use: manual.do, params: {{ text: "{said}", '
+                f"outputs: [{outputs.get(name, 'first_service_at')}] }} }}] }}"
+                for name, said in dos.items()
+            )
+        )
+
+    assert problems_of(text(asked), {}) == ()
+    assert len(problems_of(text(other), {})) == 1
