@@ -38,7 +38,7 @@ NEED_UNIT = frozenset(
 )
 UNITS = frozenset("s ms us ns seconds millis minutes hours days bytes kib mib gib percent".split())
 PURE_BANNED = frozenset(
-    "asyncio click concurrent cryptography dns http httpx io multiprocessing os random rich ruamel "
+    "asyncio click concurrent cryptography dns http httpx io multiprocessing os random rich yaml "
     "secrets select shutil signal slack_sdk smtplib socket sqlite3 ssl subprocess tempfile "
     "threading time urllib uuid".split()
 )

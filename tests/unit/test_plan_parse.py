@@ -64,26 +64,29 @@ def test_values_are_those_of_the_core_schema(text: str, value: Param) -> None:
         ("", "1:1: the file is empty → begin it with 'blackstart: 1'"),
         ("# only\n", "1:1: the file is empty → begin it with 'blackstart: 1'"),
         ("a: 1\nb: 2\na: 3", "3:1: the key 'a' is already on line 1 → keep one of the two"),
-        ("a: b\n\tc: d", "2:1: the YAML cannot be read: found character '\\t'"),
-        ("a: [b", "1:6: the YAML cannot be read: expected ',' or ']', but got '<stream end>'"),
-        ("a: 'b", "1:6: the YAML cannot be read: found unexpected end of stream"),
-        ("a: b: c", "1:5: the YAML cannot be read: mapping values are not allowed here"),
-        ('a: "\\q"', "1:6: the YAML cannot be read: found unknown escape character 'q'"),
+        ("a: b\n\tc: d", "2:1: the YAML cannot be read: found a tab character that violates"),
+        ("a: [b", "1:4: the YAML cannot be read: did not find expected ',' or ']' → close the br"),
+        ("a: 'b", "1:4: the YAML cannot be read: found unexpected end of stream → close"),
+        ("a: b: c", "1:5: the YAML cannot be read: mapping values are not allowed in th"),
+        ('a: "\\q"', "1:5: the YAML cannot be read: found unknown escape character → write a"),
         ("a: *b", "1:4: the alias 'b' refers to nothing before it → write it out"),
         ("a: &a [*a]", "1:8: the alias 'a' holds itself → write it out"),
         ("a: !!str b", "1:4: the tag 'tag:yaml.org,2002:str' has no meaning in a plan"),
         ("a: !!map {}", "1:4: the tag 'tag:yaml.org,2002:map' has no meaning in a plan"),
         ("a: 1\n---\nb: 1", "2:1: a second document begins here → keep one plan per file"),
-        ("%YAML 1.1\n---\na: 1", "2:1: a plan is YAML 1.2 → remove the '%YAML' line"),
+        ("%YAML 1.1\n---\na: 1", "1:1: a plan is YAML 1.2 → remove the '%YAML' line"),
         ("[a]: b", "1:1: a key must be a word → write it as text"),
         ("a: &a {x: 1}\nb: {<<: *a}", "2:5: YAML 1.2 has no merge keys → write the keys out"),
-        (": b", "1:1: a key must be a word → write it as text"),
+        ("? \n: b", "1:2: a key must be a word → write it as text"),
         (b"a: \xff", "1:4: the file is not UTF-8 text → save it as UTF-8"),
         (b"a: 1\r\nb: \x00", "2:4: the character '\\x00' is not text → remove it"),
+        ("a: 1 # \u2028b: 2", "1:8: the character '\\u2028' is not text → remove it"),
+        ("a: 1 # \u202e2 :b", "1:8: the character '\\u202e' is not text → remove it"),
+        ("a: \x85", "1:4: the character '\\x85' is not text → remove it"),
         ("blackstart: 1".encode("utf-16"), "1:1: the file is not UTF-8 text → save it as UTF-8"),
-        ('a: "\\ud800"', "1:4: this text holds a control character or half a character"),
+        ('a: "\\ud800"', "1:7: the YAML cannot be read: found invalid Unicode character"),
         ('a: "\\0"', "1:4: this text holds a control character or half a character"),
-        ('a: "\\U00110000"', "1:1: the YAML cannot be read: "),
+        ('a: "\\U00110000"', "1:7: the YAML cannot be read: found invalid Unicode character"),
         ("a: .inf", "1:4: '.inf' is a number that does not fit 64 bits"),
         ("a: 1e999", "1:4: '1e999' is a number that does not fit 64 bits"),
         ("a: " + "9" * 5000, "is a number that does not fit 64 bits"),
@@ -117,7 +120,7 @@ def test_hostile_files_are_refused_at_once(name: str, text: str | bytes, problem
     began = perf_counter()
     _, problems = tree_of(text)
     assert any(problem in line for line in problems), (name, problems)
-    assert perf_counter() - began < 5.0
+    assert perf_counter() - began < 1.0
 
 
 def test_a_huge_scalar_within_the_limit_is_read() -> None:

@@ -34,7 +34,7 @@ def test_an_unknown_profile_is_not_there() -> None:
     ("content", "problem"),
     [
         (b"profile: x/y@1\n", "p.yaml:1:1: 'description' is missing here"),
-        (b"a: [", "p.yaml:1:5: the YAML cannot be read"),
+        (b"a: [", "p.yaml:2:1: the YAML cannot be read"),
         (
             b"profile: x/y@1\ndescription: d\nsettings: {}\nsteps: [{ title: t }]",
             "p.yaml:4:9: 'name' is missing in 'steps.0' → add 'name'",

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from blackstart.planfile.schema import _parts_of, plan_schema
 from tests.sample_plan import GOOD
@@ -86,7 +86,7 @@ def faults_of_keys(value: dict[str, Any], part: dict[str, Any], path: str) -> li
 
 
 def loaded() -> dict[str, Any]:
-    plan = json.loads(json.dumps(YAML(typ="safe", pure=True).load(GOOD), default=str))
+    plan = json.loads(json.dumps(yaml.safe_load(GOOD), default=str))
     assert isinstance(plan, dict)
     return plan
 

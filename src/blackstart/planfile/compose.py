@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml.events import (
+from yaml.events import (
     AliasEvent,
     CollectionEndEvent,
     CollectionStartEvent,
@@ -94,7 +94,7 @@ class Builder:
     def _take_scalar(self, event: Any) -> None:
         self._count(1)
         self._refuse_tag(event)
-        is_plain = event.style is None
+        is_plain = not event.style
         node = Scalar(value=self._resolve(event.value, is_plain), text=event.value, at=self.at)
         if event.anchor is not None:
             self.anchors[event.anchor] = (node, 1)
@@ -173,8 +173,8 @@ class Builder:
             raise Unreadable(self.at, what, "keep long lists in files of their own")
 
     def _refuse_tag(self, event: Any) -> None:
-        if event.ctag is not None:
-            what = f"the tag {shown(event.ctag)} has no meaning in a plan"
+        if event.tag is not None:
+            what = f"the tag {shown(event.tag)} has no meaning in a plan"
             self.problems.add(self.at, what, "remove it; quotes make a value text")
 
     def _resolve(self, text: str, is_plain: bool) -> Plain:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """From bytes to the located tree: YAML 1.2 with the core schema, bounded in every direction.
 
-The scanner is ruamel.yaml's; the tree is built here, because a plan needs more than a YAML library
-promises: the place of every value, duplicate keys refused, a limit on depth and on what aliases
-expand to, and no tags, merge keys or second documents. Format: https://yaml.org/spec/1.2.2/
+The scanner is libyaml (through PyYAML); the tree is built here, because a plan needs more than a
+YAML library promises: the place of every value, duplicate keys refused, a limit on depth and on
+what aliases expand to, and no tags, merge keys or second documents.
+Format: https://yaml.org/spec/1.2.2/
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+import yaml
+from yaml.error import MarkedYAMLError, YAMLError
 
 from blackstart.planfile.compose import Builder, Unreadable
 from blackstart.planfile.problems import Problems, shown
@@ -21,19 +22,23 @@ from blackstart.planfile.tree import Location, Node
 
 SIZE_BYTES_AT_MOST = 262_144
 
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, or as slow as Python
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# U+2028 and U+2029 end a line for some programs and not for others; the rest turn text around, so
+# that a reviewer reads something else than the machine (https://trojansource.codes).
+_MISLEADING = re.compile("[\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
+# what the scanner says → what helps, and whether that is where the part was opened
 _REMEDIES = (
-    (r"'\t'", "indent with spaces, never with tabs"),
-    ("that cannot start any token", "put the text in quotes"),
-    ("mapping values are not allowed", "check the indentation; put text that holds ': ' in quotes"),
-    ("while scanning a simple key", "write 'key: value', with a colon and a space"),
-    ("could not find expected ':'", "write 'key: value', with a colon and a space"),
-    ("end of stream", "close the quote or bracket that was opened here"),
-    ("<stream end>", "close the bracket that was opened here"),
-    ("expected ',' or", "close the bracket, or separate the values with commas"),
-    ("<block", "align this line with those above it"),
-    ("escape", "write a backslash twice, or use single quotes"),
+    ("tab character", "indent with spaces, never with tabs", False),
+    ("that cannot start any token", "put the text in quotes", False),
+    ("mapping values are not", "check the indentation; put text that holds ': ' in quotes", False),
+    ("while scanning a simple key", "write 'key: value', with a colon and a space", False),
+    ("could not find expected ':'", "write 'key: value', with a colon and a space", False),
+    ("unexpected end of stream", "close the quote that was opened here", True),
+    ("parsing a flow", "close the bracket opened here; separate values with commas", True),
+    ("parsing a block", "align this line with those above it", False),
+    ("escape", "write a backslash twice, or use single quotes", False),
 )
 _REMEDY = "correct the YAML; text with any of : # { } [ ] , & * ! | > @ ` % belongs in quotes"
 
@@ -49,7 +54,7 @@ def parse_tree(content: bytes, file: str, problems: Problems) -> Node | None:
         return None
     builder = Builder(file=file, problems=problems)
     try:
-        for event in _events_of(text, start):
+        for event in _events_of(text, builder):
             builder.take(event)
     except Unreadable as stop:
         problems.add(stop.at, stop.what, stop.instead, ())
@@ -59,17 +64,14 @@ def parse_tree(content: bytes, file: str, problems: Problems) -> Node | None:
     return builder.root
 
 
-def _events_of(text: str, start: Location) -> Iterator[object]:
-    at = start
+def _events_of(text: str, builder: Builder) -> Iterator[object]:
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
-            at = replace(start, line=event.start_mark.line + 1, column=event.start_mark.column + 1)
-            yield event
+        yield from yaml.parse(text, Loader=_LOADER)
     except MarkedYAMLError as error:
-        raise _explain(error, at) from error
+        raise _explain(error, builder.at) from error
     except (YAMLError, ValueError, IndexError, AttributeError, AssertionError, TypeError) as error:
         # Not documented, but on broken input the scanner trips over itself in these ways.
-        raise Unreadable(at, f"the YAML cannot be read: {shown(error)}", _REMEDY) from error
+        raise Unreadable(builder.at, f"the YAML cannot be read: {shown(error)}", _REMEDY) from error
 
 
 def _decode(content: bytes, start: Location, problems: Problems) -> str | None:
@@ -83,7 +85,7 @@ def _decode(content: bytes, start: Location, problems: Problems) -> str | None:
         at = _locate(content[: error.start].decode("utf-8"), start.file)
         problems.add(at, "the file is not UTF-8 text", "save it as UTF-8", ())
         return None
-    strange = _UNPRINTABLE.search(text)
+    strange = _UNPRINTABLE.search(text) or _MISLEADING.search(text)
     if strange:
         at = _locate(text[: strange.start()], start.file)
         problems.add(at, f"the character {strange[0]!a} is not text", "remove it", ())
@@ -97,9 +99,11 @@ def _locate(before: str, file: str) -> Location:
 
 
 def _explain(error: MarkedYAMLError, at: Location) -> Unreadable:
-    mark = error.problem_mark or error.context_mark
-    place = replace(at, line=mark.line + 1, column=mark.column + 1) if mark else at
     what = str(error.problem or error.context or error)
     seen = f"{error.context} {what}"
-    instead = next((remedy for sign, remedy in _REMEDIES if sign in seen), _REMEDY)
+    found = (row for row in _REMEDIES if row[0] in seen)
+    _, instead, is_where_opened = next(found, ("", _REMEDY, False))
+    marks = [error.problem_mark, error.context_mark]
+    mark = next((one for one in (marks[::-1] if is_where_opened else marks) if one), None)
+    place = replace(at, line=mark.line + 1, column=mark.column + 1) if mark else at
     return Unreadable(place, f"the YAML cannot be read: {what}", instead)
