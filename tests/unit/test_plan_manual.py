@@ -6,25 +6,9 @@ import pytest
 from blackstart.model.plan import Mode
 from blackstart.model.runbook import MANUAL, POLICY_STEPS, Runbook
 from blackstart.planfile.compile import compile_runbook
+from tests.sample_manual import HEAD
 from tests.sample_plan import plan_of, problems_of
 
-HEAD = """\
-blackstart: 1
-organisation: Small
-policy: { owner: ada, effective: 2026-01-01 }
-people:
-  ada: { name: Ada, email: ada@example.com }
-  ben: { name: Ben, email: ben@example.com }
-roles: { incident_commander: { title: CTO, holders: [ada, ben] } }
-teams: { ops: [ben] }
-systems:
-  shop:
-    profile: manual/any@1
-    settings: { public_name: shop.example.com, backups: "on the office NAS" }
-    state:
-      - { name: database, backup: nas, restore: restore_data, check: verify_platform }
-    targets: { recovery: { place: another region } }
-"""
 DO = '{ use: manual.do, params: { text: "Do it." } }'
 
 
@@ -105,6 +89,7 @@ def test_a_question_that_leads_nowhere_is_refused(text: str, problem: str) -> No
     [
         (f"create_environment: {{ do: [x: {DO}] }}", "the old site is not fenced before the new"),
         (f"update_dns: {{ do: [x: {DO}] }}", "nothing looks at the public name from outside"),
+        (f"verify_observability: {{ do: [x: {DO}] }}", "nothing looks for open ports again when"),
         ("update_dns: { gate: '' }", "the gate of 'update_dns' cannot go"),
         ("restore_data: { do: [] }", "'restore_data' has no action left"),
         ("restore_data: { after: [assess_damage] }", "'restore_data' does not wait for 'secure_"),
@@ -125,13 +110,15 @@ def test_the_hard_rules_hold_for_people_too(step: str, problem: str) -> None:
     [
         ("update_dns", "Look at it From  Outside.", "Look outside."),
         ("create_environment", "FENCE the old site.", "Mend the old site's defences."),
+        ("verify_observability", "Look for OPEN  ports.", "Open the ports."),
         ("assess_damage", "The old site is fenced.", "It has no fencer."),
     ],
 )
 def test_a_person_counts_as_proof_only_when_he_is_asked_for_it(
     step: str, asked: str, other: str
 ) -> None:
-    names = ["update_dns"] if step == "update_dns" else ["create_environment", "assess_damage"]
+    alone = step in {"update_dns", "verify_observability"}
+    names = [step] if alone else ["create_environment", "assess_damage"]
 
     def text(words: str) -> str:
         dos = dict.fromkeys(names, "Do it.") | {step: words}

@@ -42,6 +42,5 @@ def test_an_unknown_profile_is_not_there() -> None:
     ],
 )
 def test_a_broken_profile_is_explained(content: bytes, problem: str) -> None:
-    problems = Problems()
-    read_profile("p.yaml", content, problems)
+    problems = read_profile("p.yaml", content).problems
     assert any(problem in line for line in problems.lines()), problems.lines()

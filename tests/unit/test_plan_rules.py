@@ -48,6 +48,26 @@ BROKEN = [
         "restore_data: { do: [a.restore: {}, go: { use: x.start, after: [deploy_platform] }] }",
         "'go' starts the platform without waiting for restore → start it only on",
     ),
+    (
+        "deploy_platform: { do: [flowfuse.start: {}] }",
+        "'start' starts the platform without waiting for restore_data → start it only on",
+    ),
+    (
+        "verify_observability: { do: [http.expect: {}] }",
+        "nothing looks for open ports again when the platform runs, before traffic moves",
+    ),
+    (
+        "verify_observability: { do: [tcp.only: {}], after: [secure_environment] }",
+        "nothing looks for open ports again",
+    ),
+    (
+        "verify_observability: { do: [] }",
+        "'verify_observability' has no action left, and would be green without proof",
+    ),
+    ("restore_data: { do: [] }", "'restore_data' has no action left"),
+    ("update_dns: { do: [] }", "'update_dns' has no action left"),
+    ("deploy_platform: { after: [announce_recovery] }", "waits for 'announce_recovery', and telli"),
+    ("restore_data: { blocking: false }", "'restore_data' cannot be passed over when it fails"),
 ]
 
 
@@ -77,6 +97,8 @@ def test_an_override_that_weakens_a_rule_is_refused(override: str, problem: str)
         "deploy_platform: { do: [http.expect: { url: x }], expected: 2m }",
         "deploy_platform: { do: [http.expect: { url: x }], limit: 1h }",
         "deploy_platform: { after: [secure_environment, create_environment] }",
+        "verify_platform: { do: [flowfuse.start: {}] }",
+        "verify_observability: { do: [site.listeners: {}] }",
     ],
 )
 def test_an_override_that_keeps_the_rules_is_taken(override: str) -> None:

@@ -16,11 +16,20 @@ from blackstart.bootstrap.incidents import (
     report_incident,
 )
 from blackstart.bootstrap.proofs import prove_backup, watching
-from blackstart.bootstrap.verbs import compile_for, load_verbs, read_plan, shapes
+from blackstart.bootstrap.verbs import (
+    absent_secrets,
+    compile_for,
+    load_verbs,
+    read_located_plan,
+    read_plan,
+    read_plan_bytes,
+    shapes,
+)
 
 __all__ = [
     "WATCH",
     "Home",
+    "absent_secrets",
     "amend_plan",
     "compile_for",
     "give_answer",
@@ -34,7 +43,9 @@ __all__ = [
     "pinned_plan",
     "prove_backup",
     "read_incidents",
+    "read_located_plan",
     "read_plan",
+    "read_plan_bytes",
     "report_incident",
     "shapes",
     "watching",

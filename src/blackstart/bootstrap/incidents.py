@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from blackstart.bootstrap.home import Home
-from blackstart.bootstrap.verbs import compile_for, load_verbs, read_plan
+from blackstart.bootstrap.verbs import compile_for, load_verbs, read_located_plan
 from blackstart.engine.installation import Installation
 from blackstart.model import commands
 from blackstart.model import events as ev
@@ -50,7 +50,8 @@ def report_incident(
 
     Raises PlanRejected when the plan cannot be used; nothing is opened then.
     """
-    plan = read_plan(plan_path)
+    located = read_located_plan(plan_path)
+    plan = located.plan
     if by != WATCH:
         require_known(plan, by)
     for system in systems:
@@ -66,7 +67,7 @@ def report_incident(
         target=target,
         summary=summary,
         outage_start=outage_start,
-        plan=home.evidence.keep(plan_path.name, plan_path.read_bytes()),
+        plan=home.evidence.keep(plan_path.name, located.content),
         last_good=last_good,
         sightings=sightings,
     )
@@ -218,8 +219,9 @@ def house_of(home: Home, incident: str) -> Installation:
 
 def amend_plan(home: Home, incident: str, plan_path: Path, *, by: str, why: str) -> Incident:
     """Put another plan in force for the steps that are still to come; see `commands.amend`."""
-    plan = read_plan(plan_path)
-    digest = home.evidence.keep(plan_path.name, plan_path.read_bytes())
+    located = read_located_plan(plan_path)
+    plan = located.plan
+    digest = home.evidence.keep(plan_path.name, located.content)
 
     def make(known: Known, state: Incident) -> tuple[ev.Event, ...]:
         reported = state.reported

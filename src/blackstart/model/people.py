@@ -5,8 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 COMMANDER = "incident_commander"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Days:
+    """A range of days, both ends included."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: date) -> bool:
+        """Say whether the day is one of them."""
+        return self.first <= day <= self.last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +29,7 @@ class Person:
     id: str
     name: str
     addresses: Mapping[str, str] = field(default_factory=dict)  # kind ("email", "slack") → address
+    away: tuple[Days, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +48,11 @@ class Team:
 
     name: str
     members: tuple[str, ...]
+
+
+def is_away(person: Person, day: date) -> bool:
+    """Say whether the plan knows that the person cannot be reached on that day."""
+    return any(day in days for days in person.away)
 
 
 def deputy_of(role: Role, person: str) -> str | None:

@@ -90,7 +90,10 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """What is recovered: its profile, settings, state items, targets and steps."""
+    """What is recovered: its profile, settings, state items, targets and steps.
+
+    `row` is what the list says of it when it is one of many with one entry (`each_of`).
+    """
 
     name: str
     profile: str
@@ -100,17 +103,22 @@ class System:
     tiers: tuple[Tier, ...] = ()
     steps: tuple[StepSpec, ...] = ()
     watch: Watch | None = None
+    row: Mapping[str, Param] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The written policy this plan makes real."""
+    """The written policy this plan makes real.
+
+    `drill_every_s` is how often each system is drilled; None: the policy does not say.
+    """
 
     owner: str
     effective: date
     objectives: Objectives = field(default_factory=Objectives)
     activate_when: tuple[str, ...] = ()
     cadence_s: float = 3_600.0
+    drill_every_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Plan
 from blackstart.planfile.check_actions import Verbs, flaws_of_use
-from blackstart.planfile.check_system import flaws_of_system
+from blackstart.planfile.check_system import Procedures, flaws_of_system
 from blackstart.planfile.graph import find_circle
 from blackstart.planfile.problems import Flaw, Places, lines_of, reject, unknown
 from blackstart.planfile.tree import Path
 from blackstart.planfile.verb_shape import VerbShape, with_manual
+
+_DAY_S = 86_400.0
 
 
 def check_plan(plan: Plan, verbs: Mapping[str, VerbShape], places: Places | None = None) -> None:
@@ -27,13 +29,22 @@ def check_plan(plan: Plan, verbs: Mapping[str, VerbShape], places: Places | None
 def flaws_of_plan(plan: Plan, verbs: Verbs) -> Iterator[Flaw]:
     """Yield everything that is wrong with the plan, apart from how it is written."""
     verbs = None if verbs is None else with_manual(verbs)
+    yield from _flaws_of_policy(plan)
     yield from _flaws_of_people(plan)
     yield from _flaws_of_roles(plan)
     yield from _flaws_of_channels(plan, verbs)
     if not plan.systems:
         yield Flaw(path=("systems",), what="the plan has no system", instead="add one")
+    procedures = Procedures(plan, verbs)
     for system in plan.systems.values():
-        yield from flaws_of_system(plan, system, verbs)
+        yield from flaws_of_system(plan, system, verbs, procedures)
+
+
+def _flaws_of_policy(plan: Plan) -> Iterator[Flaw]:
+    every_s = plan.policy.drill_every_s
+    if every_s is not None and every_s < _DAY_S:
+        what = "'drill_every' is shorter than a day, and a drill takes its people with it"
+        yield Flaw(path=("policy", "drill_every"), what=what, instead="write days, such as 90d")
 
 
 def _flaws_of_people(plan: Plan) -> Iterator[Flaw]:
@@ -54,6 +65,10 @@ def _flaws_of_roles(plan: Plan) -> Iterator[Flaw]:
         if not role.holders:
             path = ("roles", role.name, "holders")
             yield Flaw(path=path, what=f"nobody holds '{role.name}'", instead="add one person")
+    for team in plan.teams.values():
+        if not team.members:
+            what = f"nobody is in the team '{team.name}'"
+            yield Flaw(path=("teams", team.name), what=what, instead="add a person, or remove it")
 
 
 def _flaws_of_channels(plan: Plan, verbs: Verbs) -> Iterator[Flaw]:

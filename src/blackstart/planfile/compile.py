@@ -13,7 +13,13 @@ from dataclasses import replace
 from blackstart.model.plan import Mode, Plan, System
 from blackstart.model.references import substitute
 from blackstart.model.runbook import Param, Runbook, StepSpec
-from blackstart.planfile.check_actions import Surroundings, known_values
+from blackstart.planfile.check_references import (
+    flaws_of_uses,
+    flaws_of_values,
+    known_values,
+    look_up,
+    params_of,
+)
 from blackstart.planfile.drills import flaws_of_mode, flaws_of_target
 from blackstart.planfile.graph import flaws_of_order, with_implied_waits
 from blackstart.planfile.problems import Flaw, Places, lines_of, reject, unknown
@@ -60,11 +66,11 @@ def _flaws_of_choice(plan: Plan, system: str, target: str, mode: Mode) -> Iterat
 def _flaws_of_references(system: System, target: str) -> Iterator[Flaw]:
     steps = {step.name: step for step in system.steps}
     only = replace(system, targets={target: system.targets[target]})
-    around = Surroundings(only, steps, None, ("systems", system.name))
-    for step in system.steps:
-        for action in step.do:
-            path = (*around.path, "steps", step.name, "do", action.name)
-            yield from around.flaws_of_references(action, path)
+    path = ("systems", system.name)
+    uses = look_up(params_of(steps))
+    for flaw in flaws_of_uses(uses, steps, None):
+        yield replace(flaw, path=(*path, *flaw.path))
+    yield from flaws_of_values(uses, only, path)
 
 
 def _resolve(step: StepSpec, values: Mapping[str, Param]) -> StepSpec:

@@ -31,7 +31,7 @@ def _origin_of(path: Path, places: Places) -> Location:
     """Return the place of a value; the file writes some keys otherwise than the plan has them."""
     without_unit = (*path[:-1], path[-1].removesuffix("_s"))
     without_group = (*path[:-2], path[-1])  # `addresses.email` and `values.hub` are written flat
-    written = (one for one in (path, without_unit, without_group) if one in places.known)
+    written = (one for one in (path, without_unit, without_group) if places.locate(one))
     return places.find(next(written, path))
 
 

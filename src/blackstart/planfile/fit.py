@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
+from blackstart.planfile.lists import Lists
 from blackstart.planfile.problems import Flaw, Places, Problems, nearest, shown
 from blackstart.planfile.tree import Block, Listing, Location, Node, Path, Scalar, kind_of, value_of
 
@@ -32,6 +33,7 @@ class Reading:
 
     problems: Problems
     places: Places
+    lists: Lists = field(default_factory=Lists)
 
     def take(self, flaws: Iterable[Flaw]) -> None:
         """Keep flaws of meaning as problems, at the places of what they are about."""

@@ -12,6 +12,7 @@ from blackstart.model.errors import PlanRejected
 from blackstart.model.plan import Plan
 from blackstart.planfile.check import flaws_of_plan
 from blackstart.planfile.fit import Reading
+from blackstart.planfile.lists import Fetch, Lists, fetch_beside, fetch_nothing, put_in
 from blackstart.planfile.parse import SIZE_BYTES_AT_MOST, parse_tree
 from blackstart.planfile.problems import Places, Problems, TooManyProblems, reject
 from blackstart.planfile.read import read_plan
@@ -21,10 +22,14 @@ from blackstart.planfile.verb_shape import VerbShape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocatedPlan:
-    """A plan, and where in which file each part of it was written."""
+    """A plan, and where in which file each part of it was written.
+
+    `content` is the plan as an incident keeps it: the bytes of the file, lists put in.
+    """
 
     plan: Plan
     places: Places
+    content: bytes
 
 
 def load_plan(path: Path, verbs: Mapping[str, VerbShape] | None = None) -> Plan:
@@ -45,23 +50,32 @@ def load_located(path: Path, verbs: Mapping[str, VerbShape] | None = None) -> Lo
         reason = getattr(error, "strerror", None) or str(error)
         what = f"The plan file {path} cannot be read: {reason}."
         raise PlanRejected(what, "Give the path of a plan file.", (f"{path}: {reason}",)) from error
-    return read_located(content, str(path), verbs)
+    return read_located(content, str(path), verbs, fetch_beside(path))
 
 
 def read_located(
-    content: bytes, file: str, verbs: Mapping[str, VerbShape] | None = None
+    content: bytes,
+    file: str,
+    verbs: Mapping[str, VerbShape] | None = None,
+    fetch: Fetch = fetch_nothing,
 ) -> LocatedPlan:
-    """Return the plan in these bytes; `file` is what problems call it. Raises PlanRejected."""
+    """Return the plan in these bytes; `file` is what problems call it, `fetch` reads its lists.
+
+    Raises PlanRejected.
+    """
     problems, places = Problems(), Places()
-    plan = None
+    lists = Lists(fetch)
+    plan, whole = None, content
     try:
         tree = parse_tree(content, file, problems)
         if tree is not None:
             places.note((), Location(file=file, line=1, column=1))
-            plan = read_plan(tree, Reading(problems, places))
+            plan = read_plan(tree, Reading(problems, places, lists))
+            whole = put_in(content, lists, problems)
             problems.take(flaws_of_plan(plan, verbs), places)
     except TooManyProblems:
         pass
     reject(file, problems.lines())
     assert plan is not None
-    return LocatedPlan(plan=replace(plan, digest=digest_of(content)), places=places)
+    plan = replace(plan, digest=digest_of(whole))
+    return LocatedPlan(plan=plan, places=places, content=whole)

@@ -49,7 +49,7 @@ def parse_tree(content: bytes, file: str, problems: Problems) -> Node | None:
     Every problem found is added to `problems`. Nothing is raised but TooManyProblems.
     """
     start = Location(file=file, line=1, column=1)
-    text = _decode(content, start, problems)
+    text = decode(content, start, problems)
     if text is None:
         return None
     builder = Builder(file=file, problems=problems)
@@ -74,7 +74,8 @@ def _events_of(text: str, builder: Builder) -> Iterator[object]:
         raise Unreadable(builder.at, f"the YAML cannot be read: {shown(error)}", _REMEDY) from error
 
 
-def _decode(content: bytes, start: Location, problems: Problems) -> str | None:
+def decode(content: bytes, start: Location, problems: Problems) -> str | None:
+    """Return the text in the bytes, or None when it is too long, not UTF-8 or misleading."""
     if len(content) > SIZE_BYTES_AT_MOST:
         what = f"the file is larger than {SIZE_BYTES_AT_MOST} bytes"
         problems.add(start, what, "keep rosters and documents in files of their own", ())

@@ -12,6 +12,7 @@ from blackstart.planfile.tree import Location, Path
 
 PROBLEMS_AT_MOST = 200  # more help nobody, and the time to find them is bounded
 _SHOWN_AT_MOST = 60
+SYSTEM_DEPTH = 2  # ("systems", NAME) is what borrows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,32 +32,65 @@ class TooManyProblems(Exception):
     """There are so many problems that looking for more is of no use."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loan:
+    """What a part of the plan has from elsewhere: a profile, or the entry that many systems share.
+
+    The parts under `own` are not lent; their place is `instead`, when there is one. All paths are
+    relative to the part that borrows.
+    """
+
+    lender: Places
+    source: Path = ()
+    own: frozenset[Path] = frozenset()
+    instead: Location | None = None
+
+    def locate(self, path: Path) -> Location | None:
+        """Return the place of a part that was lent, or None."""
+        if any(path[:length] in self.own for length in range(1, len(path) + 1)):
+            return self.instead
+        return self.lender.locate((*self.source, *path))
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where in which file each part of the plan was written."""
 
     known: dict[Path, Location] = field(default_factory=dict)
+    loans: dict[Path, tuple[Loan, ...]] = field(default_factory=dict)
 
     def note(self, path: Path, at: Location) -> None:
         """Remember where a part was written."""
         self.known[path] = at
+
+    def borrow(self, path: Path, loan: Loan) -> None:
+        """Let the part at `path`, a system, have places from elsewhere; its own go first."""
+        self.loans[path] = (*self.loans.get(path, ()), loan)
+
+    def locate(self, path: Path) -> Location | None:
+        """Return the place of exactly this part, or None."""
+        found = self.known.get(path)
+        if found is None and len(path) > SYSTEM_DEPTH:
+            lent = (
+                loan.locate(path[SYSTEM_DEPTH:]) for loan in self.loans.get(path[:SYSTEM_DEPTH], ())
+            )
+            found = next((place for place in lent if place), None)
+        return found
 
     def find(self, path: Path) -> Location:
         """Return the place of the part, or else of the nearest part around it.
 
         Raises KeyError when not even the place of the whole, `()`, was noted.
         """
-        while path and path not in self.known:
+        while path and (found := self.locate(path)) is None:
             path = path[:-1]
-        return self.known[path]
+        return found if path and found else self.known[()]
 
-    def adopt(self, others: Places, prefix: Path, but_under: Iterable[Path]) -> None:
-        """Take over the places of a profile, but for those parts that the plan replaced."""
-        replaced = tuple(but_under)
-        for path, at in others.known.items():
-            here = (*prefix, *path)
-            if path and not any(here[: len(part)] == part for part in replaced):
-                self.known.setdefault(here, at)
+    def written(self, path: Path) -> Path:
+        """Return the path under which the part stands in the plan file itself."""
+        loans = self.loans.get(path[:SYSTEM_DEPTH], ())
+        source = next((loan.source for loan in loans if loan.lender is self), None)
+        return path if source is None else (*source, *path[SYSTEM_DEPTH:])
 
 
 @dataclass(slots=True)
@@ -81,7 +115,8 @@ class Problems:
     def take(self, flaws: Iterable[Flaw], places: Places) -> None:
         """Keep flaws as problems, but for those inside parts that could not be read at all."""
         for flaw in flaws:
-            if not self._is_spoiled(flaw.path) and flaw.among not in self.spoiled:
+            paths = (flaw.path, places.written(flaw.path))
+            if not any(map(self._is_spoiled, paths)) and flaw.among not in self.spoiled:
                 self.add(places.find(flaw.path), flaw.what, flaw.instead)
 
     def _is_spoiled(self, path: Path) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import msgspec
 
@@ -17,7 +18,7 @@ from blackstart.model.runbook import MANUAL, POLICY_STEPS, ActionSpec, NoticeSpe
 from blackstart.planfile import shape
 from blackstart.planfile.durations import seconds_of
 from blackstart.planfile.fit import Reading, fit
-from blackstart.planfile.problems import shown, unknown
+from blackstart.planfile.problems import Loan, shown, unknown
 from blackstart.planfile.profiles import Profile
 from blackstart.planfile.tree import Block, Entry, Node, Path
 
@@ -28,30 +29,65 @@ _BY_HAND = ("30m", "1d")
 def read_procedure(
     profile: Profile, overrides: Mapping[str, shape.StepEntry], system: Path, reading: Reading
 ) -> tuple[StepSpec, ...]:
-    """Return the steps in the order of the profile; problems go to `reading`."""
-    names = tuple(step.name for step in profile.entry.steps)
+    """Return the steps in the order of the profile; problems go to `reading`.
+
+    Systems that replace nothing share one value.
+    """
+    usual = _usual_steps(profile)
+    reading.problems.found.update(profile.problems.found)
+    names = tuple(step.name for step in usual)
     for name in overrides:
         if name not in names:
             reading.take([unknown((*system, "steps", name), "step of the profile", name, names)])
-    from_profile = Reading(reading.problems, profile.places)
-    steps, replaced = [], []
-    for base in profile.entry.steps:
-        path = ("steps", base.name)
-        override = overrides.get(base.name, shape.StepEntry())
-        given = {
-            key: value
-            for key, value in msgspec.structs.asdict(override).items()
-            if value is not None
-        }
-        if override.do is not None:
-            actions = _read_actions(override.do, (*system, *path, "do"), base.name, reading)
-        else:
-            actions = _read_actions(base.do or [], (*path, "do"), base.name, from_profile)
-        replaced += [(*system, *path, key) for key in given]
-        entry = msgspec.structs.replace(base, **given)
-        steps.append(_build_step(entry, actions, (*system, *path), reading))
-    reading.places.adopt(profile.places, system, replaced)
-    return tuple(steps)
+    replaced = frozenset(
+        ("steps", name, key)
+        for name, override in overrides.items()
+        for key in _given_in(override)
+        if name in names
+    )
+    reading.places.borrow(system, Loan(lender=profile.places, own=replaced))
+    if not replaced:
+        return usual
+    return tuple(
+        _override(base, step, overrides[step.name], (*system, "steps", step.name), reading)
+        if step.name in overrides
+        else step
+        for base, step in zip(profile.entry.steps, usual, strict=True)
+    )
+
+
+@lru_cache(maxsize=64)
+def _usual_steps(profile: Profile) -> tuple[StepSpec, ...]:
+    reading = Reading(profile.problems, profile.places)
+    return tuple(
+        _build_step(
+            entry,
+            _read_actions(entry.do or [], ("steps", entry.name, "do"), entry.name, reading),
+            ("steps", entry.name),
+            reading,
+        )
+        for entry in profile.entry.steps
+    )
+
+
+def _given_in(override: shape.StepEntry) -> dict[str, object]:
+    return {
+        key: value for key, value in msgspec.structs.asdict(override).items() if value is not None
+    }
+
+
+def _override(
+    base: shape.ProfileStep,
+    usual: StepSpec,
+    override: shape.StepEntry,
+    path: Path,
+    reading: Reading,
+) -> StepSpec:
+    entry = msgspec.structs.replace(base, **_given_in(override))
+    actions = usual.do
+    if override.do is not None:
+        actions = _read_actions(override.do, (*path, "do"), base.name, reading)
+    return _build_step(entry, actions, path, reading)
 
 
 def _build_step(

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -15,17 +16,18 @@ from blackstart.planfile import shape
 from blackstart.planfile.fit import Reading, fit
 from blackstart.planfile.parse import parse_tree
 from blackstart.planfile.problems import Places, Problems
-from blackstart.planfile.tree import Block, Location, Node
+from blackstart.planfile.tree import Block, Location
 
 _FOLDER = files("blackstart.planfile").joinpath("profiles")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """A profile as its file says it, and where in that file each part stands."""
+    """A profile as its file says it, where in that file each part stands, and what is wrong."""
 
     entry: shape.ProfileFile
     places: Places
+    problems: Problems
 
 
 def profile_names() -> tuple[str, ...]:
@@ -38,26 +40,31 @@ def load_profile(name: str, problems: Problems) -> Profile:
 
     Raises KeyError when there is no profile of that name.
     """
-    file = _files_by_name()[name]
-    return read_profile(file, _FOLDER.joinpath(file).read_bytes(), problems)
+    profile = _load(_files_by_name()[name])
+    problems.found.update(profile.problems.found)
+    return profile
 
 
-def read_profile(file: str, content: bytes, problems: Problems) -> Profile:
-    """Return the profile in these bytes; problems of the file are added to `problems`."""
-    tree, found = _parse(file, content)
-    places = Places()
-    places.note((), tree.at)
-    own = Problems(found=dict(found))
-    entry = fit(tree, shape.ProfileFile, (), Reading(own, places))
-    problems.found.update(own.found)
-    return Profile(entry, places)
+def declared_settings(name: str) -> Mapping[str, str]:
+    """Return what each setting of the profile is; nothing when there is no such profile."""
+    file = _files_by_name().get(name)
+    return {} if file is None else _load(file).entry.settings
 
 
 @cache  # several systems often share a profile
-def _parse(file: str, content: bytes) -> tuple[Node, dict[tuple[str, int, int, str], None]]:
-    problems = Problems()
-    tree = parse_tree(content, file, problems)
-    return tree or Block(entries=(), at=Location(file=file, line=1, column=1)), problems.found
+def _load(file: str) -> Profile:
+    return read_profile(file, _FOLDER.joinpath(file).read_bytes())
+
+
+def read_profile(file: str, content: bytes) -> Profile:
+    """Return the profile in these bytes, with the problems of the file."""
+    problems, places = Problems(), Places()
+    tree = parse_tree(content, file, problems) or Block(
+        entries=(), at=Location(file=file, line=1, column=1)
+    )
+    places.note((), tree.at)
+    entry = fit(tree, shape.ProfileFile, (), Reading(problems, places))
+    return Profile(entry, places, problems)
 
 
 @cache

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from blackstart.model.errors import Refused
 from blackstart.model.plan import Objectives, StateItem, System, Tier, Watch
 from blackstart.model.references import substitute
-from blackstart.model.runbook import Param
+from blackstart.model.runbook import Param, StepSpec
 from blackstart.planfile import shape
 from blackstart.planfile.durations import seconds_of
 from blackstart.planfile.fit import Reading
@@ -22,9 +22,16 @@ from blackstart.planfile.tree import Path
 
 
 def read_system(
-    name: str, entry: shape.SystemEntry, objectives: Objectives, reading: Reading
+    name: str,
+    entry: shape.SystemEntry,
+    objectives: Objectives,
+    reading: Reading,
+    steps: tuple[StepSpec, ...] | None = None,
 ) -> System:
-    """Return the system with everything that its profile adds to it."""
+    """Return the system with everything that its profile adds to it.
+
+    `steps` are those that it shares with others of the same entry; None: it has its own.
+    """
     path = ("systems", name)
     reading.take(flaws_of_targets(entry.targets, (*path, "targets")))
     profile = _find_profile(entry, path, reading)
@@ -40,9 +47,15 @@ def read_system(
         state=tuple(_read_item(item, objectives) for item in entry.state),
         targets=build_targets(entry.targets, str(settings.get("public_name", ""))),
         tiers=tuple(Tier(name=tier.name, teams=tuple(tier.teams)) for tier in entry.tiers),
-        steps=read_procedure(profile, entry.steps, path, reading) if profile else (),
+        steps=read_steps(entry, path, reading) if steps is None else steps,
         watch=_read_watch(entry.watch, settings, (*path, "watch"), reading),
     )
+
+
+def read_steps(entry: shape.SystemEntry, path: Path, reading: Reading) -> tuple[StepSpec, ...]:
+    """Return the steps of the entry at `path`; none when there is no such profile."""
+    profile = _find_profile(entry, path, reading)
+    return read_procedure(profile, entry.steps, path, reading) if profile else ()
 
 
 def _find_profile(entry: shape.SystemEntry, path: Path, reading: Reading) -> Profile | None:

@@ -35,9 +35,11 @@ HOMES: Mapping[str, str] = dict.fromkeys(
 )
 _RESTORE = ".restore"
 STARTING = ("start", "start_instances")
+LOOKS_AT_PORTS = (".only", ".listeners")
 # A person can do what a verb would, but only what he is asked for counts. Nobody but him knows
 # whether he did; that he was asked, and answered, is what the record can prove.
 ASKED_TO_FENCE = re.compile(r"\bfenc(e|es|ed|ing)\b", re.IGNORECASE)
+ASKED_FOR_PORTS = re.compile(r"\bopen\s+ports?\b", re.IGNORECASE)
 ASKED_TO_LOOK = re.compile(r"\bfrom\s+outside\b", re.IGNORECASE)
 
 Steps = Mapping[str, StepSpec]
@@ -150,19 +152,45 @@ def _brings_data_too_early(steps: Steps, name: str, action: ActionSpec) -> bool:
 
 
 def _starts_after_checks(steps: Steps, path: Path) -> Iterator[Flaw]:
-    step = steps.get("restore_data")
-    for index, action in enumerate(step.do if step else ()):
-        if action.use.partition(".")[2] not in STARTING:
-            continue
-        waited = waits_before(steps, f"restore_data.{action.name}")
-        earlier = [one.name for one in steps["restore_data"].do[:index]]
-        missed = [name for name in earlier if f"restore_data.{name}" not in waited]
-        if missed:
-            yield Flaw(
-                path=(*path, "restore_data", "do", action.name),
-                what=f"'{action.name}' starts the platform without waiting for {', '.join(missed)}",
-                instead="start it only on data that was restored, promoted, relocated and checked",
-            )
+    if "restore_data" not in steps:
+        return
+    for name, step in steps.items():
+        for action in step.do:
+            if action.use.partition(".")[2] in STARTING:
+                yield from _flaws_of_start(steps, name, action, path)
+
+
+def _flaws_of_start(steps: Steps, name: str, action: ActionSpec, path: Path) -> Iterator[Flaw]:
+    waited = waits_before(steps, f"{name}.{action.name}")
+    names = [one.name for one in steps["restore_data"].do]
+    if name == "restore_data":
+        missed = [n for n in names[: names.index(action.name)] if f"{name}.{n}" not in waited]
+    else:
+        missed = [] if "restore_data" in waited else ["restore_data"]
+    if missed:
+        yield Flaw(
+            path=(*path, name, "do", action.name),
+            what=f"'{action.name}' starts the platform without waiting for {', '.join(missed)}",
+            instead="start it only on data that was restored, promoted, relocated and checked",
+        )
+
+
+def _ports_are_looked_at_again(steps: Steps, path: Path) -> Iterator[Flaw]:
+    """The platform itself opens ports, after the first look at them."""
+    if "update_dns" not in steps or "restore_data" not in steps:
+        return
+    later = [name for name in steps_before(steps, "update_dns") if name in steps]
+    later = [name for name in later if "restore_data" in steps_before(steps, name)]
+    looks = [action for name in later for action in steps[name].do]
+    if not any(
+        one.use.endswith(LOOKS_AT_PORTS) or _is_asked(one, ASKED_FOR_PORTS) for one in looks
+    ):
+        yield Flaw(
+            path=(*path, "verify_observability", "do"),
+            what="nothing looks for open ports again when the platform runs, before traffic moves",
+            instead="keep a check such as tcp.only in 'verify_observability'; a manual action "
+            "counts when its text asks for open ports",
+        )
 
 
 Rule = Callable[[Steps, Path], Iterator[Flaw]]
@@ -175,4 +203,5 @@ RULES: tuple[Rule, ...] = (
     _old_site_is_fenced,
     _verbs_stay_home,
     _starts_after_checks,
+    _ports_are_looked_at_again,
 )

@@ -45,6 +45,14 @@ Duration = Annotated[
         examples=["5m", "24h", "1h30m"],
     ),
 ]
+DayRange = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(\.\.[0-9]{4}-[0-9]{2}-[0-9]{2})?$",
+        title="a day, or the first and the last of several",
+        examples=["2026-12-24..2027-01-02"],
+    ),
+]
 ProfileName = Annotated[
     str,
     Meta(
@@ -73,7 +81,7 @@ class Objectives(Entry, kw_only=True, frozen=True):
 class AnyOf(Entry, kw_only=True, frozen=True):
     """Conditions of which one is enough."""
 
-    any: list[Text]
+    any: Annotated[list[Text], Meta(description="the conditions")]
 
 
 class PolicyEntry(Entry, kw_only=True, frozen=True):
@@ -89,12 +97,18 @@ class PolicyEntry(Entry, kw_only=True, frozen=True):
     cadence: Annotated[Duration, Meta(description="users hear something at least this often")] = (
         "1h"
     )
+    drill_every: Annotated[
+        Duration | None, Meta(description="how often each system is drilled; a day at least")
+    ] = None
 
 
 class PersonEntry(OpenEntry, kw_only=True, frozen=True):
     """One person; every other key is an address, such as email, slack or phone."""
 
     name: Annotated[Text, Meta(description="the name to show")]
+    away: Annotated[
+        list[DayRange], Meta(description="days on which the person cannot be reached")
+    ] = []
     rest: dict[str, Text] = {}
 
 
@@ -233,6 +247,10 @@ class SystemEntry(Entry, kw_only=True, frozen=True):
     """What is recovered."""
 
     profile: Annotated[ProfileName, Meta(description="the kind of platform")]
+    each_of: Annotated[
+        Text | None,
+        Meta(description="a CSV file beside the plan: each line is a system, each column a value"),
+    ] = None
     settings: Annotated[dict[str, Any], Meta(description="the settings of the profile")] = {}
     state: Annotated[list[StateEntry], Meta(description="what must not be lost")] = []
     tiers: Annotated[list[TierEntry], Meta(description="who comes back first")] = []
