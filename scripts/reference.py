@@ -23,7 +23,7 @@ MADE = "<!-- Made by `make docs`. Do not edit. -->\n\n"
 def pages() -> Mapping[str, str]:
     """Every reference page: file name and text."""
     return {
-        "plan.schema.json": json.dumps(plan_schema(), indent=2) + "\n",
+        "plan.schema.json": json.dumps(plan_schema(shapes()), indent=2) + "\n",
         "verbs.md": MADE + verbs_page(),
         "states.md": MADE + states_page(),
     }

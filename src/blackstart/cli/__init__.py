@@ -18,6 +18,7 @@ from blackstart.model.errors import BlackstartError, PlanRejected
 
 # command → (module below blackstart.cli, line for the list)
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "init": ("init", "Ask a dozen questions and write a plan that is valid at once."),
     "check": ("plan", "Check a plan file and show every problem at once."),
     "show": ("plan", "Show the procedure that a plan compiles to."),
     "schema": ("plan", "Print the JSON Schema of the plan file."),

@@ -14,17 +14,23 @@ from blackstart.planfile.problems import Places
 from blackstart.planfile.tree import Location, Path
 
 
-def show_effective(located: LocatedPlan) -> tuple[str, ...]:
-    """Return one line for each value: its path, the value, and where it is written.
+def effective_values(located: LocatedPlan) -> Iterator[tuple[Path, Param, Location]]:
+    """Yield each value in force: its path, the value, and where it is written.
 
     A default has the place of what it belongs to.
     """
-    lines = []
     for path, value in _leaves_of(msgspec.to_builtins(located.plan), ()):
-        written = json.dumps(value, ensure_ascii=False)
-        origin = _origin_of(path, located.places)
-        lines.append(f"{'.'.join(path)} = {written}  # {origin}")
-    return tuple(lines)
+        if path[-1] != "row":  # only a system from a list has one, and it is not empty
+            yield path, value, _origin_of(path, located.places)
+
+
+def show_effective(located: LocatedPlan, within: Path = ()) -> tuple[str, ...]:
+    """Return one line for each value within a part of the plan: path, value and origin."""
+    return tuple(
+        f"{'.'.join(path)} = {json.dumps(value, ensure_ascii=False)}  # {origin}"
+        for path, value, origin in effective_values(located)
+        if path[: len(within)] == within
+    )
 
 
 def _origin_of(path: Path, places: Places) -> Location:

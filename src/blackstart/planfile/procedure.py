@@ -33,7 +33,7 @@ def read_procedure(
 
     Systems that replace nothing share one value.
     """
-    usual = _usual_steps(profile)
+    usual = usual_steps(profile)
     reading.problems.found.update(profile.problems.found)
     names = tuple(step.name for step in usual)
     for name in overrides:
@@ -57,7 +57,8 @@ def read_procedure(
 
 
 @lru_cache(maxsize=64)
-def _usual_steps(profile: Profile) -> tuple[StepSpec, ...]:
+def usual_steps(profile: Profile) -> tuple[StepSpec, ...]:
+    """Return the steps of the profile as a system has them that replaces nothing."""
     reading = Reading(profile.problems, profile.places)
     return tuple(
         _build_step(

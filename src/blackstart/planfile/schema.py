@@ -6,14 +6,17 @@ Editors complete and check a plan by it; what only meaning can tell is left to `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
 
 from blackstart.planfile import shape
 from blackstart.planfile.fit import REST
+from blackstart.planfile.profiles import profile_names
+from blackstart.planfile.schema_verbs import add_verbs
 from blackstart.planfile.tree import Node
+from blackstart.planfile.verb_shape import VerbShape
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -21,8 +24,8 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _ACTIONS = "#/$defs/{name}"
 
 
-def plan_schema() -> Schema:
-    """Return the JSON Schema (draft 2020-12) of the plan file."""
+def plan_schema(verbs: Mapping[str, VerbShape] | None = None) -> Schema:
+    """Return the JSON Schema (draft 2020-12) of the plan file; with `verbs` it knows each."""
     (plan, _), parts = msgspec.json.schema_components(
         (shape.PlanFile, shape.ActionEntry), schema_hook=_action, ref_template=_ACTIONS
     )
@@ -30,6 +33,13 @@ def plan_schema() -> Schema:
     for part in _parts_of(schema):
         _open_rest(part)
         _drop_null(part)
+    schema["$defs"]["SystemEntry"]["properties"]["profile"]["enum"] = list(profile_names())
+    if verbs is not None:
+        items = [
+            part for part in _parts_of(schema) if shape.VERB in part.get("patternProperties", {})
+        ]
+        for item in items:
+            add_verbs(schema, verbs, item)
     return schema
 
 

@@ -16,15 +16,27 @@ _MARK = "secret:"
 _REFERENCE = re.compile(r"secret:(file|env|run)/\S.*")
 
 
+def is_secret(meaning: str) -> bool:
+    """Say whether the setting of this meaning is a secret, named by a reference."""
+    return meaning.startswith(_MARK)
+
+
+def is_secret_reference(value: Param) -> bool:
+    """Say whether the value names a secret instead of being one."""
+    return _REFERENCE.fullmatch(str(value)) is not None
+
+
+def default_of(meaning: str) -> str | None:
+    """Return the default of a setting, or None when it has to be given."""
+    _, has_default, default = meaning.partition(_DEFAULT)
+    return default.strip() if has_default else None
+
+
 def settle(declared: Mapping[str, str], given: Mapping[str, Param]) -> dict[str, Param]:
     """Return every declared setting: the value given, or else its default, or else None."""
     settled: dict[str, Param] = {}
     for name, meaning in declared.items():
-        _, has_default, default = meaning.partition(_DEFAULT)
-        if given.get(name) is not None:
-            settled[name] = given[name]
-        else:
-            settled[name] = default.strip() if has_default else None
+        settled[name] = given[name] if given.get(name) is not None else default_of(meaning)
     return settled
 
 
@@ -49,6 +61,6 @@ def _flaws_of_value(name: str, meaning: str, value: Param, path: Path) -> Iterat
     if names_in(value):
         what = f"the setting '{name}' holds a reference, and none is followed here"
         yield Flaw(path=path, what=what, instead="write the value itself, without '${' and '}'")
-    elif meaning.startswith(_MARK) and not _REFERENCE.fullmatch(str(value)):
+    elif is_secret(meaning) and not is_secret_reference(value):
         what = f"the setting '{name}' is a secret and must not stand in the plan"
         yield Flaw(path=path, what=what, instead="write secret:file/PATH or secret:env/NAME")

@@ -17,6 +17,7 @@ from blackstart.model.runbook import Phase
 from blackstart.planfile.tree import Node
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
+DURATION = r"^(?=.*[1-9])([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,7}(\.[0-9]{1,3})?s)?$"
 VERB = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$"
 
 Text = Annotated[str, Meta(min_length=1, title="text", examples=["some words"])]
@@ -40,7 +41,7 @@ Verb = Annotated[str, Meta(pattern=VERB, title="a verb of a provider", examples=
 Duration = Annotated[
     str,
     Meta(
-        pattern=r"^(?=.*[1-9])([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,7}(\.[0-9]{1,3})?s)?$",
+        pattern=DURATION,
         title="a duration",
         examples=["5m", "24h", "1h30m"],
     ),

@@ -15,12 +15,15 @@ from blackstart.model.runbook import MANUAL, ActionSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerbShape:
-    """A verb: its kind (action, check, channel or ask), its parameters and declared outputs."""
+    """A verb: its kind (action, check, channel or ask), its parameters, its declared outputs, and
+    what it does, in one sentence.
+    """
 
     kind: str
     parameters: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    meaning: str = ""
 
 
 MANUAL_SHAPE = VerbShape(kind="ask", parameters=("text", "outputs", "evidence"), required=("text",))

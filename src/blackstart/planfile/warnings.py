@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
-from blackstart.model.people import Role, is_away
+from blackstart.model.people import COMMANDER, Role, is_away
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Param
 from blackstart.planfile.drills import DRILL
@@ -18,7 +18,10 @@ _SECRET = ("secret:file/", "secret:env/")
 
 def warnings_of(plan: Plan, today: date) -> Iterator[Flaw]:
     """Yield what the plan should not be like, seen from this day."""
+    gates = {step.gate for system in plan.systems.values() for step in system.steps}
     for role in plan.roles.values():
+        if role.name not in {COMMANDER, *gates}:
+            continue  # only who decides holds everybody up
         day = _day_without(plan, role, today)
         if day:
             what = f"on {day} everyone who holds '{role.name}' is away"
