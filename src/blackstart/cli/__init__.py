@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("init", "Ask a dozen questions and write a plan that is valid at once."),
     "check": ("plan", "Check a plan file and show every problem at once."),
     "show": ("plan", "Show the procedure that a plan compiles to."),
+    "preview": ("preview", "Show what each action would change, changing nothing."),
     "schema": ("plan", "Print the JSON Schema of the plan file."),
     "verbs": ("plan", "List what providers offer, with parameters and outputs."),
     "report": ("incident", "Open an incident."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from blackstart.model.references import names_in
 from blackstart.model.runbook import Param
 from blackstart.planfile.problems import Flaw, nearest, shown, unknown
 from blackstart.planfile.tree import Path
@@ -27,13 +28,23 @@ def flaws_of_use(
         what = f"'{use}' is of kind {shape.kind} and cannot be used here"
         yield Flaw(path=(*path, "use"), what=what, instead=f"use a verb of kind {kinds[0]}")
         return
-    for name in params:
+    for name, value in params.items():
         if name not in shape.parameters:
             what = f"'{use}' has no parameter {shown(name)}"
             instead = nearest(name, shape.parameters)
             yield Flaw(path=(*path, "params", name), what=what, instead=instead)
+        elif name in shape.judges and not names_in(value):
+            yield from flaws_of_fit(use, name, shape.judges[name](value), (*path, "params", name))
     for name in sorted(set(shape.required) - set(params)):
         yield Flaw(path=path, what=f"'{use}' needs the parameter '{name}'", instead=f"add '{name}'")
+
+
+def flaws_of_fit(use: str, name: str, wrong: str, path: Path) -> Iterator[Flaw]:
+    """Yield the flaw of a value that does not fit its parameter; none when nothing is wrong."""
+    if wrong:
+        what = f"the value of '{name}' does not fit '{use}': {wrong}"
+        instead = f"docs/reference/verbs.md says what '{name}' takes"
+        yield Flaw(path=path, what=what, instead=instead)
 
 
 def _unknown_verb(

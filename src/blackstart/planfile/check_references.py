@@ -7,22 +7,23 @@ depends on the settings and targets of one system is a comparison of sets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from blackstart.model.errors import Refused
 from blackstart.model.plan import System
 from blackstart.model.references import malformed_in, names_in, substitute
 from blackstart.model.runbook import Param, StepSpec
-from blackstart.planfile.check_actions import Verbs
+from blackstart.planfile.check_actions import Verbs, flaws_of_fit
 from blackstart.planfile.problems import Flaw, nearest, shown, unknown
 from blackstart.planfile.targets import values_of
 from blackstart.planfile.tree import Path
-from blackstart.planfile.verb_shape import outputs_declared, outputs_of
+from blackstart.planfile.verb_shape import Judge, outputs_declared, outputs_of
 
 Steps = Mapping[str, StepSpec]
 SETTINGS, TARGET, EACH, TIERS = "settings", "target", "each", "tiers"
 _OF_SYSTEM = (SETTINGS, TARGET, EACH)
+_SOME_TEXT = "some text: no number, no reference"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,14 @@ class Use:
     path: Path
     value: Param
     names: tuple[str, ...]
+    use: str = ""
+    judge: Judge | None = None  # None: its verb does not say what fits
+    takes_text: bool = False  # any text fits
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether the parameter is exactly one reference, and takes the value as it is."""
+        return self.names != () and self.value == "${" + self.names[0] + "}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,32 +48,55 @@ class Uses:
     """Every parameter that holds references, and the names that a system has to know for them."""
 
     all: tuple[Use, ...]
+    mixed: tuple[Use, ...]  # with a reference inside a longer text, or deeper
+    judged: tuple[Use, ...]  # of those that ask the same of the same value, the first
     wanted: Mapping[str, frozenset[str]]  # settings, target, each → names
 
 
-def look_up(params: Mapping[Path, Param]) -> Uses:
-    """Return the references in parameters, which are given by their places."""
+def look_up(params: Iterable[tuple[Path, str, Param]], verbs: Verbs) -> Uses:
+    """Return the references in parameters, which come with their place and their verb."""
     uses = tuple(
-        Use(path=path, value=value, names=names)
-        for path, value in params.items()
-        if (names := names_in(value)) or malformed_in(value)
+        _use_of(path, verb, value, verbs)
+        for path, verb, value in params
+        if names_in(value) or malformed_in(value)
     )
     parts = [name.partition(".") for use in uses for name in use.names]
     wanted = {
         source: frozenset(key for found, _, key in parts if found == source)
         for source in _OF_SYSTEM
     }
-    return Uses(all=uses, wanted=wanted)
+    mixed = tuple(use for use in uses if not use.is_whole)
+    return Uses(all=uses, mixed=mixed, judged=_differing(uses), wanted=wanted)
 
 
-def params_of(steps: Steps) -> dict[Path, Param]:
-    """Return every parameter of the steps, by its place relative to the system."""
-    return {
-        ("steps", step.name, "do", action.name, "params", key): value
-        for step in steps.values()
-        for action in step.do
-        for key, value in action.params.items()
-    }
+def _differing(uses: tuple[Use, ...]) -> tuple[Use, ...]:
+    found: dict[tuple[Judge, str], Use] = {}
+    for use in uses:
+        is_text = use.takes_text and isinstance(use.value, str) and not use.is_whole
+        if use.judge is not None and not is_text:
+            text = use.value if isinstance(use.value, str) else ".".join(use.path)
+            found.setdefault((use.judge, text), use)
+    return tuple(found.values())
+
+
+def _use_of(path: Path, verb: str, value: Param, verbs: Verbs) -> Use:
+    judge = verbs[verb].judges.get(path[-1]) if verbs and verb in verbs else None
+    return Use(
+        path=path,
+        value=value,
+        names=names_in(value),
+        use=verb,
+        judge=judge,
+        takes_text=judge is not None and not judge(_SOME_TEXT),
+    )
+
+
+def params_of(steps: Steps) -> Iterator[tuple[Path, str, Param]]:
+    """Yield every parameter of the steps, with its place relative to the system and its verb."""
+    for step in steps.values():
+        for action in step.do:
+            for key, value in action.params.items():
+                yield ("steps", step.name, "do", action.name, "params", key), action.use, value
 
 
 def flaws_of_uses(uses: Uses, steps: Steps, verbs: Verbs) -> Iterator[Flaw]:
@@ -108,7 +140,9 @@ def flaws_of_values(uses: Uses, system: System, path: Path) -> Iterator[Flaw]:
             what = f"the target '{target.name}' has no {shown(key)}, which the steps refer to"
             instead = nearest(key, values, f"add '{key}' to the target")
             yield Flaw(path=(*path, "targets", target.name), what=what, instead=instead)
-        yield from _flaws_of_texts(uses, known_values(system, target.name), path)
+        known = known_values(system, target.name)
+        yield from _flaws_of_texts(uses, known, path)
+        yield from _flaws_of_fits(uses, known, path)
 
 
 def _flaws_of_absent(uses: Uses, system: System, path: Path) -> Iterator[Flaw]:
@@ -125,7 +159,7 @@ def _flaws_of_absent(uses: Uses, system: System, path: Path) -> Iterator[Flaw]:
 def _flaws_of_texts(uses: Uses, known: Mapping[str, Param], path: Path) -> Iterator[Flaw]:
     """Yield a flaw where a list or a mapping would have to become part of a text."""
     wide = {name for name, value in known.items() if isinstance(value, list | dict)}
-    for use in uses.all:
+    for use in uses.mixed:
         if not wide.isdisjoint(use.names):
             try:
                 substitute(use.value, known)
@@ -133,11 +167,26 @@ def _flaws_of_texts(uses: Uses, known: Mapping[str, Param], path: Path) -> Itera
                 yield Flaw(path=(*path, *use.path), what=error.what, instead=error.hint)
 
 
+def _flaws_of_fits(uses: Uses, known: Mapping[str, Param], path: Path) -> Iterator[Flaw]:
+    """Yield a flaw where a value that is known already does not fit its parameter."""
+    for use in uses.judged:
+        if use.judge is None or not all(name in known for name in use.names):
+            continue
+        if use.takes_text and use.is_whole and isinstance(known[use.names[0]], str):
+            continue
+        try:
+            wrong = use.judge(substitute(use.value, known))
+        except Refused:
+            continue  # a list within a text, said elsewhere
+        yield from flaws_of_fit(use.use, use.path[-1], wrong, (*path, *use.path))
+
+
 def known_values(system: System, target: str) -> dict[str, Param]:
-    """Return every value that is known when the plan is compiled, by the name of its reference."""
-    tiers: list[Param] = [
-        {"name": tier.name, "teams": list[Param](tier.teams)} for tier in system.tiers
-    ]
+    """Return every value that is known when the plan is compiled, by the name of its reference.
+
+    `${tiers}` is the teams of each tier; the one that names none is all others, who come last.
+    """
+    tiers: list[Param] = [list[Param](tier.teams) for tier in system.tiers if tier.teams]
     known: dict[str, Param] = {TIERS: tiers}
     for source, values in (
         (SETTINGS, system.settings),

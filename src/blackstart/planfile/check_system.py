@@ -36,20 +36,24 @@ class Procedures:
     def __init__(self, plan: Plan, verbs: Verbs) -> None:
         """Judge procedures against this plan and these verbs."""
         self._plan, self._verbs = plan, verbs
+        self._last: tuple[tuple[StepSpec, ...], tuple[Uses, tuple[Flaw, ...]]] | None = None
         self._judged: dict[bytes, tuple[Uses, tuple[Flaw, ...]]] = {}
 
     def judge(self, steps: tuple[StepSpec, ...]) -> tuple[Uses, tuple[Flaw, ...]]:
         """Return the references of the steps, and their flaws with paths relative to the system."""
+        if self._last and self._last[0] is steps:
+            return self._last[1]
         key = msgspec.json.encode(steps)
         known = self._judged.get(key)
         if known is None:
             named = {step.name: step for step in steps}
-            uses = look_up(params_of(named))
+            uses = look_up(params_of(named), self._verbs)
             flaws = (
                 *flaws_of_procedure(self._plan, named, self._verbs),
                 *flaws_of_uses(uses, named, self._verbs),
             )
             known = self._judged[key] = (uses, flaws)
+        self._last = (steps, known)
         return known
 
 
@@ -134,7 +138,9 @@ def _flaws_of_watch(plan: Plan, system: System, verbs: Verbs, of: Path) -> Itera
     vantage = watch.params.get("vantage", "")
     if vantage and vantage not in plan.vantages:
         yield unknown((*path, "params", "vantage"), "vantage", str(vantage), plan.vantages)
-    uses = look_up({("watch", "params", key): value for key, value in watch.params.items()})
+    uses = look_up(
+        ((("watch", "params", key), watch.use, value) for key, value in watch.params.items()), verbs
+    )
     for flaw in flaws_of_uses(uses, {}, verbs):
         yield replace(flaw, path=(*of, *flaw.path))
     yield from flaws_of_values(uses, system, of)

@@ -67,7 +67,7 @@ def _flaws_of_references(system: System, target: str) -> Iterator[Flaw]:
     steps = {step.name: step for step in system.steps}
     only = replace(system, targets={target: system.targets[target]})
     path = ("systems", system.name)
-    uses = look_up(params_of(steps))
+    uses = look_up(params_of(steps), None)
     for flaw in flaws_of_uses(uses, steps, None):
         yield replace(flaw, path=(*path, *flaw.path))
     yield from flaws_of_values(uses, only, path)

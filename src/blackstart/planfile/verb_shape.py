@@ -7,16 +7,18 @@ anything is automated. Its outputs are named by each action, not by the verb.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from blackstart.model.runbook import MANUAL, ActionSpec
+from blackstart.model.runbook import MANUAL, ActionSpec, Param
+
+Judge = Callable[[Param], str]  # value → "" when it fits, or what is wrong with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerbShape:
-    """A verb: its kind (action, check, channel or ask), its parameters, its declared outputs, and
-    what it does, in one sentence.
+    """A verb: its kind (action, check, channel or ask), its parameters, its declared outputs, what
+    it does, in one sentence, and for each parameter what says whether a value fits it.
     """
 
     kind: str
@@ -24,6 +26,7 @@ class VerbShape:
     required: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     meaning: str = ""
+    judges: Mapping[str, Judge] = field(default_factory=dict)
 
 
 MANUAL_SHAPE = VerbShape(kind="ask", parameters=("text", "outputs", "evidence"), required=("text",))
