@@ -28,17 +28,17 @@ from blackstart.cli.stage import (
     set_stage,
 )
 from blackstart.cli.telling import false_news, faults_of_telling
-from blackstart.model.errors import Stopped, WorldFailed
+from blackstart.model.errors import Refused, Stopped, WorldFailed
 from blackstart.model.incident import fold
 from blackstart.reports.record import DrillRecord
 from blackstart.sandbox.disaster import destroy_database, destroy_production
 from blackstart.sandbox.doorway import open_doorway
-from blackstart.sandbox.injections import INJECTIONS, Injection, injection_named
+from blackstart.sandbox.injections import Injection
 from blackstart.sandbox.layout import RECOVERY, Layout, cache_folder, new_run
-from blackstart.sandbox.packages import prepare, require_host
-from blackstart.sandbox.seed import make_seed
+from blackstart.sandbox.packages import require_host
 from blackstart.sandbox.sweep import remove_run, sweep
-from blackstart.sandbox.writer import read_written, stop_writer
+from blackstart.sandbox.systems import SYSTEMS
+from blackstart.sandbox.writer import stop_writer
 from blackstart.world.sites import load_site
 
 ASKING_LIMIT_S = 24 * 3600.0
@@ -49,6 +49,7 @@ DISASTERS = {"production": destroy_production, "database": destroy_database}
 class Choices:
     """What the person wants of this drill."""
 
+    system: str
     disaster: str
     injection: Injection | None
     decide: str
@@ -61,6 +62,13 @@ class Choices:
 
 
 @click.command()
+@click.option(
+    "--system",
+    type=click.Choice(list(SYSTEMS)),
+    default="flowfuse",
+    show_default=True,
+    help="What is lost: FlowFuse, or a plain PostgreSQL and web application (Kinto).",
+)
 @click.option("--disaster", type=click.Choice(list(DISASTERS)), default="production")
 @click.option("--inject", metavar="NAME", help="Put a defect in; 'list' shows what there is.")
 @click.option(
@@ -82,20 +90,29 @@ class Choices:
     default=Path("drill-reports"),
     show_default=True,
 )
-def drill(inject: str | None, **options: object) -> None:
-    """Stand up a real FlowFuse, destroy it, recover it, and report.
+def drill(system: str, inject: str | None, **options: object) -> None:
+    """Stand up a real FlowFuse (or another system), destroy it, recover it, and report.
 
     Exit code 0 only if every step was verified; 5 when the recovery stopped.
     """
     if inject == "list":
-        for one in INJECTIONS.values():
+        for one in SYSTEMS[system].injections.values():
             click.echo(f"{one.name:26} stops at {one.expected_stop}\n{'':26} {one.what}")
         return
-    injection = injection_named(inject) if inject else None
-    choices = Choices(injection=injection, **options)  # type: ignore[arg-type]
+    injection = _injection_named(system, inject) if inject else None
+    choices = Choices(system=system, injection=injection, **options)  # type: ignore[arg-type]
     if choices.expects_stop and injection is None:
         raise click.UsageError("--expect-stop goes with --inject")
     _run(choices)
+
+
+def _injection_named(system: str, name: str) -> Injection:
+    known = SYSTEMS[system].injections
+    if name not in known:
+        raise Refused(
+            f"There is no injection {name!r} for {system}.", f"Use one of: {', '.join(known)}."
+        )
+    return known[name]
 
 
 def _run(choices: Choices) -> None:
@@ -104,10 +121,10 @@ def _run(choices: Choices) -> None:
         cache = cache_folder()
         for left in sweep(cache).removed:
             click.echo(f"removed what an earlier drill left: {left}")
-        prepared = prepare(cache, click.echo, cancelled=interrupts.stop.is_set)
-        seed = make_seed(cache, prepared, click.echo)
+        ready = SYSTEMS[choices.system].make_ready
+        drilled = ready(cache, click.echo, interrupts.stop.is_set)
         with passing_run(cache) as layout:
-            stage = set_stage(layout, prepared, seed, click.echo, keep=choices.keep)
+            stage = set_stage(layout, drilled, click.echo, keep=choices.keep)
             with interrupts.polled():
                 _lose_and_recover(stage, choices, interrupts)
 
@@ -155,7 +172,7 @@ def _lose_and_recover(stage: Stage, choices: Choices, interrupts: Interrupts) ->
 
 def _written(stage: Stage) -> frozenset[int]:
     stop_writer(stage.writer)
-    return read_written(stage.layout, stage.outside)
+    return stage.drilled.read_written(stage.layout, stage.outside)
 
 
 def _follow(
@@ -221,7 +238,7 @@ def _keep(stage: Stage, choices: Choices) -> None:
     if not choices.keep or site is None:
         return
     stage.layout.keep.touch()
-    doorway = open_doorway(stage.layout, site)
+    doorway = open_doorway(stage.layout, site, public_name=stage.drilled.public_name)
     click.echo(f"kept: {doorway.directions}\nremove it with `blackstart sandbox down`")
 
 

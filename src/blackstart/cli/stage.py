@@ -16,13 +16,8 @@ from pathlib import Path
 from blackstart.model.errors import WorldFailed
 from blackstart.sandbox.elsewhere import start_elsewhere
 from blackstart.sandbox.layout import ADDRESSES, ELSEWHERE, OUTSIDE, Layout
-from blackstart.sandbox.on_site import put_file
-from blackstart.sandbox.packages import Prepared
-from blackstart.sandbox.plan import SYSTEM, TARGET, write_plan
-from blackstart.sandbox.production import lay_out_elsewhere, stand_up
-from blackstart.sandbox.secrets_kept import load_secrets
-from blackstart.sandbox.seed import Seed
-from blackstart.sandbox.writer import start_writer
+from blackstart.sandbox.plan import TARGET
+from blackstart.sandbox.systems import Drilled
 from blackstart.world import process
 from blackstart.world.sites import Site, create_site, inside
 
@@ -34,6 +29,7 @@ _STOP_LIMIT_S = 20.0
 class Stage:
     """Everything that stands before the disaster. `home` is Blackstart's folder for this run."""
 
+    drilled: Drilled
     layout: Layout
     elsewhere: Site
     outside: Site
@@ -44,27 +40,25 @@ class Stage:
     watch: process.Spawned
 
 
-def set_stage(
-    layout: Layout, prepared: Prepared, seed: Seed, tell: Tell, *, keep: bool = False
-) -> Stage:
+def set_stage(layout: Layout, drilled: Drilled, tell: Tell, *, keep: bool = False) -> Stage:
     """Start the hosts, production, its writer, and Blackstart. Raises SandboxError, WorldFailed.
 
     With `keep` the hosts outlive this program; otherwise they die with it.
     """
-    lay_out_elsewhere(layout, prepared, seed)
-    elsewhere = _host(layout, ELSEWHERE, None, prepared, keep=keep)
-    outside = _host(layout, OUTSIDE, elsewhere, prepared, keep=keep)
-    start_elsewhere(layout, prepared, elsewhere, tell)
-    stand_up(layout, prepared, seed, elsewhere, tell)
-    _hand_over_keys(layout)
-    plan = write_plan(layout, prepared, outside)
+    drilled.lay_out_elsewhere(layout)
+    elsewhere = _host(layout, ELSEWHERE, None, drilled.usr, keep=keep)
+    outside = _host(layout, OUTSIDE, elsewhere, drilled.usr, keep=keep)
+    start_elsewhere(layout, None, elsewhere, tell)
+    drilled.stand_up(layout, elsewhere, tell)
+    plan = drilled.write_plan(layout, outside)
     home = layout.root / "home"
     home.mkdir(mode=0o700)
-    writer = start_writer(layout, outside)
+    writer = drilled.start_writer(layout, outside)
     tell("blackstart: a restore of the newest backup, for proof")
-    _prove_backup(elsewhere, plan, home, tell)
+    _prove_backup(elsewhere, drilled.system, plan, home, tell)
     tell("blackstart: the agent starts elsewhere, the watch outside")
     return Stage(
+        drilled=drilled,
         layout=layout,
         elsewhere=elsewhere,
         outside=outside,
@@ -72,7 +66,7 @@ def set_stage(
         home=home,
         writer=writer,
         agent=_start(layout, "agent", _from_network_of(elsewhere, _blackstart("agent", home))),
-        watch=_start(layout, "watch", inside(outside, _watching(plan, home))),
+        watch=_start(layout, "watch", inside(outside, _watching(drilled.system, plan, home))),
     )
 
 
@@ -97,7 +91,7 @@ def peak_memory_bytes(pid: int) -> int | None:
     return int(found[0]) * 1024 if found else None
 
 
-def _host(layout: Layout, name: str, hub: Site | None, prepared: Prepared, *, keep: bool) -> Site:
+def _host(layout: Layout, name: str, hub: Site | None, usr: Path, *, keep: bool) -> Site:
     return create_site(
         layout.sites,
         name,
@@ -105,27 +99,18 @@ def _host(layout: Layout, name: str, hub: Site | None, prepared: Prepared, *, ke
         marker=f"{layout.root.name}/{name}",
         purpose="sandbox",
         hub=hub,
-        usr=prepared.usr,
+        usr=usr,
         nameserver=ADDRESSES[ELSEWHERE],
         dies_with_us=not keep,
     )
-
-
-def _hand_over_keys(layout: Layout) -> None:
-    """Write what the company keeps away from production for its watch and its proofs."""
-    kept = load_secrets(layout.secrets)
-    user = next(person for person in kept.people if not person.is_admin)
-    put_file(layout.backup / "watch.token", kept.writer_token)
-    put_file(layout.backup / "old-database.password", kept.database_password)
-    put_file(layout.backup / "verify.login", f"{user.username}:{user.password}")
 
 
 def _blackstart(command: str, home: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "blackstart", command, *words, "--home", str(home)]
 
 
-def _watching(plan: Path, home: Path) -> list[str]:
-    words = (SYSTEM, "--mode", "drill", "--target", TARGET, "--plan", str(plan))
+def _watching(system: str, plan: Path, home: Path) -> list[str]:
+    words = (system, "--mode", "drill", "--target", TARGET, "--plan", str(plan))
     return _blackstart("watch", home, *words)
 
 
@@ -138,8 +123,8 @@ def _start(layout: Layout, name: str, argv: list[str]) -> process.Spawned:
     return process.spawn(argv, log=layout.root / f"{name}.log", dies_with_us=True)
 
 
-def _prove_backup(elsewhere: Site, plan: Path, home: Path, tell: Tell) -> None:
-    argv = [sys.executable, "-m", "blackstart", "backups", "verify", SYSTEM]
+def _prove_backup(elsewhere: Site, system: str, plan: Path, home: Path, tell: Tell) -> None:
+    argv = [sys.executable, "-m", "blackstart", "backups", "verify", system]
     argv += ["--home", str(home), "--plan", str(plan)]
     done = process.run(_from_network_of(elsewhere, argv), timeout_s=120)
     if done.code != 0:

@@ -67,12 +67,14 @@ def lit(workplace: Workplace, *, address: str, port: int, targets: str) -> Itera
         log.unlink(missing_ok=True)
 
 
-def announce(path: Path, target: str, job: str, run: str, key: str = "") -> None:
+def announce(
+    path: Path, target: str, job: str, run: str, key: str = "", metrics_path: str = "/metrics"
+) -> None:
     """Write a file of targets for Prometheus, marked with the run and the action's key.
 
     Labels that begin with __meta_ can be asked for and never get onto a metric.
     """
-    labels = {"job": job, RUN_LABEL: run, KEY_LABEL: key}
+    labels = {"job": job, RUN_LABEL: run, KEY_LABEL: key, "__metrics_path__": metrics_path}
     content = msgspec.json.encode([{"targets": [target], "labels": labels}])
     write_durably(path, content, mode=0o644)
 

@@ -20,7 +20,13 @@ from blackstart.ports.action import Context, Done, Outcome
 from blackstart.ports.secrets import SecretRef
 from blackstart.providers.flowfuse_api import is_up, probe_problem
 from blackstart.providers.flowfuse_public import asking_publicly, resolve
-from blackstart.providers.manifest import Instance, gaps_of, load_manifest
+from blackstart.providers.manifest import (
+    Instance,
+    describes_platform,
+    gaps_of,
+    load_manifest,
+    read_table_manifest,
+)
 from blackstart.providers.pgbackrest_repository import (
     list_backups,
     newest_received,
@@ -29,7 +35,7 @@ from blackstart.providers.pgbackrest_repository import (
 from blackstart.providers.places import directory_of
 from blackstart.providers.postgres_cluster import as_utc
 from blackstart.providers.traces import returns_failures
-from blackstart.world.http import read_certificate
+from blackstart.world.http import fetch, read_certificate
 from blackstart.world.namespaces import residents
 from blackstart.world.sites import load_site
 
@@ -54,25 +60,13 @@ class Outside:
         addresses = resolve(self.public_name)
         looks: list[Callable[[], Sighting]] = [
             partial(_name, self.public_name, addresses),
-            partial(self._certificate, addresses),
+            partial(_certificate, self.public_name, self.ca_certificate, addresses),
             self._platform,
             *(partial(self._instance, one) for one in _instances(self.manifest)),
         ]
         with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
             found = list(pool.map(lambda look: look(), looks))
         return _told(context, "outside", found)
-
-    def _certificate(self, addresses: tuple[str, ...]) -> Sighting:
-        if not addresses:
-            return _sighting("tls", UNKNOWN, "there is no address to ask")
-        name = self.public_name
-
-        def look() -> str:
-            ca = Path(self.ca_certificate)
-            read_certificate(addresses[0], 443, name=name, ca=ca, timeout_s=_LOOK_S)
-            return f"{addresses[0]} has a good certificate for {name}"
-
-        return _seen("tls", look)
 
     def _platform(self) -> Sighting:
         base = f"https://{self.public_name}"
@@ -106,12 +100,57 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """Look from the users' side at any web application: its name, its certificate, one page.
+
+    `page` is a path that only the application can answer, and only with its database; `contains`
+    is a text that must be in it.
+    """
+
+    outputs: ClassVar[Mapping[str, str]] = {"lost": "what is lost, by subject"}
+    public_name: str
+    ca_certificate: str
+    page: str = "/"
+    contains: str = ""
+
+    @returns_failures
+    def check(self, context: Context) -> Outcome:
+        """Look at each once, all at the same time."""
+        addresses = resolve(self.public_name)
+        looks: list[Callable[[], Sighting]] = [
+            partial(_name, self.public_name, addresses),
+            partial(_certificate, self.public_name, self.ca_certificate, addresses),
+            self._page,
+        ]
+        with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
+            found = list(pool.map(lambda look: look(), looks))
+        return _told(context, "web", found)
+
+    def _page(self) -> Sighting:
+        url = f"https://{self.public_name}{self.page}"
+
+        def look() -> str:
+            answer = fetch(url, ca=Path(self.ca_certificate), timeout_s=_LOOK_S)
+            if answer.status != 200:
+                raise _Broken(f"{url} answers {answer.status}")
+            if self.contains not in answer.text:
+                raise _Broken(f"{url} answers without the text {self.contains!r}")
+            return f"{url} answers as it should"
+
+        return _seen("application", look)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Look at the production site itself: its host, its database, the platform's program."""
+    """Look at the production site itself: its host, its database, the platform's program.
+
+    `program` is the name of the process to look for; without it, FlowFuse's is looked for.
+    """
 
     outputs: ClassVar[Mapping[str, str]] = {"lost": "what is lost, by subject"}
     place: str
     site: str
+    program: str = ""
 
     @returns_failures
     def check(self, context: Context) -> Outcome:
@@ -125,18 +164,15 @@ class Site:
         serves = "postgres" in running
         seen = f"data folder {'there' if cluster else 'gone'}, server {'up' if serves else 'down'}"
         state = INTACT if cluster and serves else DEGRADED if cluster else LOST
-        program = (directory / "flowfuse" / "app").exists() and "node" in running
+        if not self.program and not (directory / "flowfuse" / "app").exists():
+            running = running - {"node"}
         return _told(
             context,
             "site",
             [
                 host,
                 _sighting("database", state, seen),
-                _sighting(
-                    "program",
-                    INTACT if program else LOST,
-                    "FlowFuse's processes run" if program else "no process of FlowFuse runs",
-                ),
+                _program(self.program or "node", running),
             ],
         )
 
@@ -190,6 +226,10 @@ class Backups:
 
     def _manifest(self) -> Sighting:
         def look() -> str:
+            if not describes_platform(self.manifest):
+                tables = read_table_manifest(self.manifest)
+                count = sum(tables.rows.values())
+                return f"of {as_utc(tables.taken_at)}: {count} rows, {len(tables.rows)} tables"
             manifest = load_manifest(self.manifest)
             if gaps := gaps_of(manifest):
                 raise _Broken("; ".join(gaps))
@@ -224,6 +264,18 @@ def _name(name: str, addresses: tuple[str, ...]) -> Sighting:
     return _sighting("name", LOST, f"{name} leads nowhere")
 
 
+def _certificate(name: str, ca_certificate: str, addresses: tuple[str, ...]) -> Sighting:
+    if not addresses:
+        return _sighting("tls", UNKNOWN, "there is no address to ask")
+
+    def look() -> str:
+        ca = Path(ca_certificate)
+        read_certificate(addresses[0], 443, name=name, ca=ca, timeout_s=_LOOK_S)
+        return f"{addresses[0]} has a good certificate for {name}"
+
+    return _seen("tls", look)
+
+
 def _instances(manifest: str) -> tuple[Instance, ...]:
     """Return the instances to look at; without a manifest none are known."""
     try:
@@ -251,6 +303,13 @@ def _told(
     )
 
 
+def _program(name: str, running: set[str]) -> Sighting:
+    title = "FlowFuse" if name == "node" else name
+    if name in running:
+        return _sighting("program", INTACT, f"the processes of {title} run")
+    return _sighting("program", LOST, f"no process of {title} runs")
+
+
 def _age(seconds: float) -> str:
     """Return a duration in the largest unit that makes sense."""
     for size, unit in ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min")):
@@ -259,4 +318,9 @@ def _age(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
-PROVIDES: Mapping[str, type] = {"outside": Outside, "site": Site, "backups": Backups}
+PROVIDES: Mapping[str, type] = {
+    "outside": Outside,
+    "web": Web,
+    "site": Site,
+    "backups": Backups,
+}

@@ -90,6 +90,7 @@ class Admit:
     """Let users in: pass requests on to the platform and, on their own ports, to the instances.
 
     From here on the site counts as serving (a file `served` in its folder): no retry removes it.
+    `private_paths` are answered 403. Leave `instance_ports` empty where there are no instances.
     """
 
     outputs: ClassVar[Mapping[str, str]] = {
@@ -101,6 +102,7 @@ class Admit:
     directory: str
     upstream: str = "127.0.0.1:3000"
     instance_ports: str = "12080-12099"
+    private_paths: tuple[str, ...] = ("/metrics", "/metrics/*")
 
     def preview(self, context: Context) -> str:
         """Say who would be let in."""
@@ -115,7 +117,12 @@ class Admit:
         at = context.now().isoformat(timespec="milliseconds")
         write_durably(work.directory / "served", f"{context.key} {at}\n".encode())
         text = admit_text(
-            self.public_name, self.directory, self.upstream, self.instance_ports, context.key
+            self.public_name,
+            self.directory,
+            self.upstream,
+            self.instance_ports,
+            context.key,
+            self.private_paths,
         )
         status = _serve(work, self.directory, self.public_name, text)
         if status >= 500:
@@ -184,7 +191,12 @@ def hold_text(public_name: str, directory: str, upstream: str, key: str) -> str:
 
 
 def admit_text(
-    public_name: str, directory: str, upstream: str, instance_ports: str, key: str
+    public_name: str,
+    directory: str,
+    upstream: str,
+    instance_ports: str,
+    key: str,
+    private_paths: tuple[str, ...] = ("/metrics", "/metrics/*"),
 ) -> str:
     """Return the configuration that serves the platform and its instances.
 
@@ -200,8 +212,7 @@ def admit_text(
             *_tls(directory),
             *log_lines(directory, "GET", "HEAD", "OPTIONS"),
             'header Strict-Transport-Security "max-age=31536000"',
-            "@private path /metrics /metrics/*",
-            "respond @private 403",
+            *_closed(private_paths),
             f"reverse_proxy {upstream} {{",
             'header_down Set-Cookie "(?i)^(.*)$" "$1; Secure; SameSite=Lax"',
             "}",
@@ -246,7 +257,14 @@ def _global(public_name: str) -> list[str]:
     ]
 
 
+def _closed(paths: tuple[str, ...]) -> list[str]:
+    """Keep what is not for the public closed."""
+    return [f"@private path {' '.join(paths)}", "respond @private 403"] if paths else []
+
+
 def _instances(public_name: str, directory: str, instance_ports: str) -> list[str]:
+    if not instance_ports:
+        return []
     first, _, last = instance_ports.partition("-")
     port = "int({http.request.port})"
     return [

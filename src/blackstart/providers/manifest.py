@@ -109,3 +109,41 @@ def gaps_of(manifest: Manifest) -> tuple[str, ...]:
     told += ["it counts no users"] if manifest.rows.get("Users", 1) < 1 else []
     told += [f"it has no page to ask of {one.name}" for one in manifest.ran if not one.probes]
     return tuple(told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableManifest:
+    """What a database held, whatever it is for: rows by table, SHA-256 of tables that stay.
+
+    A manifest of a platform can be read as one too.
+    """
+
+    taken_at: datetime
+    rows: Mapping[str, int]
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_table_manifest(path: str) -> TableManifest:
+    """Return the counts in a manifest. Raises WorldFailed when there are none to read."""
+    try:
+        manifest = msgspec.json.decode(Path(path).read_bytes(), type=TableManifest)
+    except (OSError, msgspec.DecodeError) as failure:
+        raise WorldFailed(
+            f"the manifest {path} cannot be read: {failure}",
+            "point `manifest` at the file that was written with the backup",
+        ) from failure
+    if not manifest.rows:
+        raise WorldFailed(
+            f"the manifest {path} counts no table: nothing could be compared with it",
+            "write it again while the tables exist, then take a backup",
+        )
+    return manifest
+
+
+def describes_platform(path: str) -> bool:
+    """Say whether a manifest describes a FlowFuse with its instances, not only tables."""
+    try:
+        kept = msgspec.json.decode(Path(path).read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return True  # whoever reads it as such says what is wrong
+    return isinstance(kept, dict) and "instances" in kept

@@ -17,7 +17,13 @@ import msgspec
 from blackstart.model.errors import WorldFailed
 from blackstart.ports.action import Context, Done, Failed, Finding, NotDone, Outcome, Partial
 from blackstart.ports.secrets import SecretRef
-from blackstart.providers.manifest import Manifest, read_manifest
+from blackstart.providers.manifest import (
+    Manifest,
+    TableManifest,
+    describes_platform,
+    read_manifest,
+    read_table_manifest,
+)
 from blackstart.providers.pgbackrest_repository import (
     BackupEntry,
     Repository,
@@ -37,6 +43,7 @@ from blackstart.providers.postgres_cluster import (
     stop_cluster,
     wait_for_promotion,
 )
+from blackstart.providers.postgres_rows import count_rows, missing_rows
 from blackstart.providers.traces import returns_failures
 from blackstart.world.clock import SystemClock
 from blackstart.world.random import nonce
@@ -64,8 +71,9 @@ class VerifyPoint:
     """Restore the newest backup into a private place, start it, check it, and throw it away.
 
     Proven are: the backup is whole (checksums of every file, `pg_amcheck` of every table and
-    index), it comes up as a consistent database, and the platform's users, teams and instances
-    with their flows are in it. `place` is where the private site is made for these seconds.
+    index), it comes up as a consistent database, and what the manifest names is in it: the
+    platform's users, teams and instances with their flows, or of any other application at least
+    the rows of each table. `place` is where the private site is made for these seconds.
     """
 
     outputs: ClassVar[Mapping[str, str]] = {
@@ -93,7 +101,9 @@ class VerifyPoint:
         clock = SystemClock()
         began = clock.monotonic_s()
         self._remove_leftovers(context)
-        manifest = read_manifest(self.manifest)
+        is_platform = describes_platform(self.manifest)
+        read = read_manifest if is_platform else read_table_manifest
+        manifest: Manifest | TableManifest = read(self.manifest)
         opened = repository_of(context, self.repository, self.repository_key, self.stanza)
         entry = self._choose(list_backups(opened, self.packages, context))
         try:
@@ -127,7 +137,11 @@ class VerifyPoint:
         return NotDone(note="verifying leaves nothing; it may be done again")
 
     def _check_privately(
-        self, context: Context, opened: Repository, entry: BackupEntry, manifest: Manifest
+        self,
+        context: Context,
+        opened: Repository,
+        entry: BackupEntry,
+        manifest: Manifest | TableManifest,
     ) -> tuple[str, ...]:
         """Make the private site, restore and ask in it, and remove it."""
         site = create_site(
@@ -208,8 +222,16 @@ def _restore(work: Workplace, opened: Repository, entry: BackupEntry) -> tuple[s
     )
 
 
-def _ask(work: Workplace, database: str, manifest: Manifest) -> tuple[str, ...]:
-    """Ask for what the platform needs; a sentence that begins with `missing` is a defect."""
+def _ask(work: Workplace, database: str, manifest: Manifest | TableManifest) -> tuple[str, ...]:
+    """Ask for what the manifest names; a sentence that begins with `missing` is a defect."""
+    if isinstance(manifest, TableManifest):
+        rows = count_rows(work, database, manifest.rows)
+        lacking = [f"missing: {one}" for one in missing_rows(manifest, rows)]
+        return tuple(lacking) or (f"{sum(rows.values())} rows in {len(rows)} tables",)
+    return _ask_platform(work, database, manifest)
+
+
+def _ask_platform(work: Workplace, database: str, manifest: Manifest) -> tuple[str, ...]:
     found = msgspec.json.decode(work.sql(_COUNTS, database=database), type=_Counted)
     lacking = [one.name for one in manifest.instances if one.id not in found.instances]
     pairs = (("users", found.users, manifest.users), ("teams", found.teams, manifest.teams))

@@ -27,6 +27,7 @@ from blackstart.providers.postgres_cluster import (
     start_cluster,
     wait_for_promotion,
 )
+from blackstart.providers.postgres_rows import ExpectRows
 from blackstart.providers.traces import begin, finding, finish, returns_failures, traces_of
 
 _VERB = "postgres.promote"
@@ -39,7 +40,8 @@ class Promote:
     The passwords of `owner` (owns the database) and `replication` are replaced, so that the lost
     site cannot write here if it comes back. Replication is admitted from `trusted` only, over TLS
     with the certificate of the site's front. A pg_receivewal that still follows the old site is
-    harmless: this one has another address and another password.
+    harmless: this one has another address and another password. Without any replication leave
+    `trusted` and `replication` empty.
     """
 
     outputs: ClassVar[Mapping[str, str]] = {
@@ -112,10 +114,10 @@ class Promote:
         return start_cluster(work)
 
     def _passwords(self, context: Context) -> Mapping[str, str]:
-        return {
-            self.owner: context.reveal(self.owner_password),
-            self.replication: context.reveal(self.replication_password),
-        }
+        owner = {self.owner: context.reveal(self.owner_password)}
+        if not self.replication:
+            return owner
+        return {**owner, self.replication: context.reveal(self.replication_password)}
 
 
 def _require_restored(work: Workplace) -> None:
@@ -176,4 +178,8 @@ def _sources(work: Workplace) -> str:
     return f"WAL files: {counts['archive']} from the archive, {counts['received']} received"
 
 
-PROVIDES: Mapping[str, type] = {"promote": Promote, "expect_access": ExpectAccess}
+PROVIDES: Mapping[str, type] = {
+    "promote": Promote,
+    "expect_access": ExpectAccess,
+    "expect_rows": ExpectRows,
+}

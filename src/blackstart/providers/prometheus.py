@@ -96,6 +96,7 @@ class Scrape:
     job: str
     address: str
     prometheus: str
+    metrics_path: str = "/metrics"
     within_s: float = 30.0
 
     def preview(self, context: Context) -> str:
@@ -107,7 +108,14 @@ class Scrape:
         """Announce the target and wait for the first good scrape."""
         clock = SystemClock()
         started_s = clock.monotonic_s()
-        announce(self._path(context), self.address, self.job, context.marker, context.key)
+        announce(
+            self._path(context),
+            self.address,
+            self.job,
+            context.marker,
+            context.key,
+            self.metrics_path,
+        )
         seen: ScrapeTarget | None = None
 
         def is_up() -> bool:

@@ -43,6 +43,7 @@ _FOLDERS = (
     ("pgsock", "postgres", 0o755),
     ("pg-etc", "postgres", 0o700),
     ("flowfuse", "flowfuse", 0o750),
+    ("app", "root", 0o755),  # its program belongs to root: an application cannot change itself
     ("front", "svc", 0o750),
     ("keys", "root", 0o700),
 )

@@ -62,6 +62,7 @@ $TTL 5
 @ NS ns.{zone}.
 ns A {here}
 app A {production}
+records A {production}
 """
 _HOUSE_ZONE = """\
 $TTL 5

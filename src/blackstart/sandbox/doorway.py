@@ -41,7 +41,9 @@ class Doorway:
     directions: str
 
 
-def open_doorway(layout: Layout, site: Site, *, port: int = 8443) -> Doorway:
+def open_doorway(
+    layout: Layout, site: Site, *, port: int = 8443, public_name: str = PUBLIC_NAME
+) -> Doorway:
     """Lead 127.0.0.1:`port` to the site's front, and each instance's port too.
 
     It outlives this program, and ends with the site or by `sweep`. Raises SandboxError.
@@ -53,8 +55,8 @@ def open_doorway(layout: Layout, site: Site, *, port: int = 8443) -> Doorway:
     command = [sys.executable, "-m", "blackstart.sandbox.doorway", str(site.init_pid), *pairs]
     spawned = process.spawn(command, log=log, dies_with_us=False)
     directions = (
-        f"add `{_HERE} {PUBLIC_NAME}` to /etc/hosts, trust {layout.pki / 'ca.pem'}, open "
-        f"https://{PUBLIC_NAME}:{port} and log in as {kept.admin.username} with "
+        f"add `{_HERE} {public_name}` to /etc/hosts, trust {layout.pki / 'ca.pem'}, open "
+        f"https://{public_name}:{port} and log in as {kept.admin.username} with "
         f"{kept.admin.password}"
     )
     doorway = Doorway(pid=spawned.pid, started_ticks=spawned.started_ticks, directions=directions)

@@ -104,7 +104,7 @@ class _Program:
     ready_page: str = ""
 
 
-def start_elsewhere(layout: Layout, prepared: Prepared, site: Site, tell: Tell) -> Elsewhere:
+def start_elsewhere(layout: Layout, prepared: Prepared | None, site: Site, tell: Tell) -> Elsewhere:
     """Start everything and return when all of it answers. Raises SandboxError.
 
     The programs come from the packages shown in the site (`prepared.usr`) and from this Python.

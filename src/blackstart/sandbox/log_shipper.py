@@ -19,7 +19,7 @@ global(
   defaultNetstreamDriverCertFile="{folder}/log.pem" defaultNetstreamDriverKeyFile="{folder}/log.key"
 )
 module(load="imfile" mode="inotify")
-input(type="imfile" File="{log}" Tag="flowfuse:" addMetadata="off" freshStartTail="on")
+input(type="imfile" File="{log}" Tag="{tag}:" addMetadata="off" freshStartTail="on")
 action(
   type="omfwd" target="{target}" port="{port}" protocol="tcp" TCP_Framing="octet-counted"
   template="RSYSLOG_SyslogProtocol23Format" StreamDriver="gtls" StreamDriverMode="1"
@@ -31,20 +31,21 @@ action(
 """
 
 
-def start_shipper(site: Site, pki: Pki) -> None:
-    """Send the lines that FlowFuse logs from now on to the central server."""
+def start_shipper(site: Site, pki: Pki, *, log: str = "flowfuse.log") -> None:
+    """Send the lines that FlowFuse, or who writes to `log`, logs from now on to the server."""
     folder = make_folder(site.directory / "rsyslog", "svc")
     issued = pki.issue(f"{site.name}.flowfuse.test", site.address)
     put_file(folder / "ca.pem", pki.ca.read_bytes(), "svc", 0o644)
     put_file(folder / "log.pem", issued.certificate, "svc", 0o644)
     put_file(folder / "log.key", issued.key, "svc")
-    log = site.directory / "log" / "flowfuse.log"
-    log.touch(mode=0o644)
-    log.chmod(0o644)
+    followed = site.directory / "log" / log
+    followed.touch(mode=0o644)
+    followed.chmod(0o644)
     config = _CONFIG.format(
         folder=folder,
         host=site.name,
-        log=log,
+        log=followed,
+        tag=followed.stem,
         target=ADDRESSES[ELSEWHERE],
         port=PORT,
         peer=SERVER_NAME,

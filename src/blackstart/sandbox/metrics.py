@@ -86,9 +86,11 @@ def write_prometheus(layout: Layout) -> list[str]:
     ]
 
 
-def scrape_platform_at(layout: Layout, *addresses: str) -> None:
-    """Scrape the platform at these addresses from now on (within a second)."""
-    groups = [{"targets": [f"{address}:3000"], "labels": {}} for address in addresses]
+def scrape_platform_at(layout: Layout, *addresses: str, metrics_path: str = "/metrics") -> None:
+    """Scrape the platform at these addresses (FlowFuse's port unless one is given) from now on."""
+    hosts = [one if ":" in one else f"{one}:3000" for one in addresses]
+    labels = {"__metrics_path__": metrics_path}
+    groups = [{"targets": [host], "labels": labels} for host in hosts]
     path = prometheus_folder(layout) / "flowfuse.json"
     write_durably(path, msgspec.json.encode(groups), mode=0o644)
 

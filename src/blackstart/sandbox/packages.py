@@ -74,6 +74,28 @@ def prepare(cache: Path, tell: Tell, *, cancelled: Cancelled = process.never) ->
     return wanted
 
 
+def prepare_part(cache: Path, name: str, build: Callable[[Path], None], tell: Tell) -> Path:
+    """Return the part of that name, built now into the folder given to `build` when missing.
+
+    Raises what `build` raises; nothing half made is left under the name.
+    """
+    parts = cache / "parts"
+    parts.mkdir(mode=0o711, parents=True, exist_ok=True)
+    parts.chmod(0o711)
+    final = parts / name
+    if final.is_dir():
+        return final
+    tell(f"preparing {name}, once for this machine")
+    with locked(parts / ".lock"):
+        work = parts / ".work"  # of a command that died, or of nobody: we hold the lock
+        if work.exists():
+            shutil.rmtree(work)
+        work.mkdir()
+        _once(final, work, build)
+        shutil.rmtree(work)
+    return final
+
+
 def _wanted(parts: Path) -> Prepared:
     app, stack = tree_key("app"), tree_key("stack")
     artefacts = parts / f"artefacts-{app}-{stack}"

@@ -18,11 +18,11 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from blackstart.sandbox.layout import PUBLIC_NAME, Layout, SandboxError
 from blackstart.sandbox.on_site import make_folder, put_file
@@ -36,42 +36,59 @@ _BACK_OFF_S = 0.2
 _NAME = re.compile(r"seq (\d{6,})")
 
 
-class _Platform:
-    """The platform's API through the public name, on one connection kept as long as it works."""
+class Written(Protocol):
+    """What the writer writes to."""
 
-    def __init__(self, team: str, token: str, ca: Path) -> None:
-        self._team = team
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    def write(self, number: int) -> bool:
+        """Make one row; True only when it was acknowledged."""
+        ...
+
+
+class Asking:
+    """One server asked through its public name, on one connection kept as long as it works."""
+
+    def __init__(self, name: str, headers: Mapping[str, str], ca: Path) -> None:
+        self._name = name
+        self._headers = dict(headers)
         self._trust = ssl.create_default_context(cafile=str(ca))
         self._connection: HTTPSConnection | None = None
 
-    def write(self, number: int) -> bool:
-        """Make one row; True only when the platform said 200."""
-        body = json.dumps({"name": f"seq {number:06d}", "teamId": self._team})
-        status, _ = self._ask("POST", "/api/v1/applications", body)
-        return status == 200
-
-    def read(self) -> tuple[int, ...]:
-        """Return the numbers of all rows that the platform holds. Raises SandboxError."""
-        status, text = self._ask("GET", f"/api/v1/teams/{self._team}/applications", None)
-        if status != 200:
-            raise SandboxError(f"the platform does not list its rows: {status}", "is it up?")
-        return tuple(sorted(int(number) for number in _NAME.findall(text)))
-
-    def _ask(self, method: str, path: str, body: str | None) -> tuple[int, str]:
+    def ask(self, method: str, path: str, body: str | None) -> tuple[int, str]:
         """Return status and text; status 0 when there was no answer."""
         if self._connection is None:
-            self._connection = HTTPSConnection(PUBLIC_NAME, timeout=_TIMEOUT_S, context=self._trust)
+            self._connection = HTTPSConnection(self._name, timeout=_TIMEOUT_S, context=self._trust)
         try:
             self._connection.request(method, path, body, self._headers)
             answer = self._connection.getresponse()
             status, text = answer.status, answer.read().decode("utf-8", "replace")
         except (OSError, HTTPException):
             status, text = 0, ""
-        if status != 200:
+        if status not in {200, 201}:
             self._connection.close()
             self._connection = None
         return status, text
+
+
+class _Platform:
+    """The platform's API through the public name."""
+
+    def __init__(self, team: str, token: str, ca: Path) -> None:
+        self._team = team
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._asking = Asking(PUBLIC_NAME, headers, ca)
+
+    def write(self, number: int) -> bool:
+        """Make one row; True only when the platform said 200."""
+        body = json.dumps({"name": f"seq {number:06d}", "teamId": self._team})
+        status, _ = self._asking.ask("POST", "/api/v1/applications", body)
+        return status == 200
+
+    def read(self) -> tuple[int, ...]:
+        """Return the numbers of all rows that the platform holds. Raises SandboxError."""
+        status, text = self._asking.ask("GET", f"/api/v1/teams/{self._team}/applications", None)
+        if status != 200:
+            raise SandboxError(f"the platform does not list its rows: {status}", "is it up?")
+        return tuple(sorted(int(number) for number in _NAME.findall(text)))
 
 
 def start_writer(layout: Layout, outside: Site) -> int:
@@ -92,7 +109,11 @@ def read_written(layout: Layout, outside: Site) -> frozenset[int]:
 
     Raises SandboxError when it does not answer.
     """
-    command = inside(outside, [*_command(layout), "--read"], user="svc")
+    return written_numbers(inside(outside, [*_command(layout), "--read"], user="svc"))
+
+
+def written_numbers(command: list[str]) -> frozenset[int]:
+    """Return the numbers that a reading command prints. Raises SandboxError when it fails."""
     done = process.run(command, timeout_s=60, keep_bytes=20_000_000)
     if done.code != 0:
         said = done.err.decode("utf-8", "replace").strip()[-300:]
@@ -109,16 +130,21 @@ def _command(layout: Layout) -> list[str]:
     return [*run, "--team", kept.writer_team, "--token-file", str(token_file), "--ca", ca]
 
 
-def _keep_writing(
-    platform: _Platform, folder: Path, per_second: float, stop: threading.Event
-) -> None:
+def write_until_told(to: Written, folder: Path, per_second: float) -> None:
+    """Write until SIGTERM; the records in `folder` are whole then."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    _keep_writing(to, folder, per_second, stop)
+
+
+def _keep_writing(to: Written, folder: Path, per_second: float, stop: threading.Event) -> None:
     clock = SystemClock()
     with (folder / "sent.log").open("a") as sent, (folder / "acknowledged.log").open("a") as acks:
         number, due = 0, clock.monotonic_s()
         while not stop.is_set():
             number += 1
             _note(sent, number, clock.now())
-            if platform.write(number):
+            if to.write(number):
                 _note(acks, number, clock.now())
                 due = max(due + 1 / per_second, clock.monotonic_s())
             else:
@@ -144,9 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if told.read:
         sys.stdout.write("\n".join(str(number) for number in platform.read()))
         return 0
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    _keep_writing(platform, told.folder, told.per_second, stop)
+    write_until_told(platform, told.folder, told.per_second)
     return 0
 
 

@@ -6,7 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-USERS: Mapping[str, int] = {"root": 0, "postgres": 61070, "flowfuse": 61080, "svc": 61090}
+USERS: Mapping[str, int] = {
+    "root": 0,
+    "postgres": 61070,
+    "flowfuse": 61080,
+    "app": 61085,
+    "svc": 61090,
+}
 
 
 def write_identity(etc: Path, nameserver: str | None, hosts: Mapping[str, str]) -> None:
