@@ -122,3 +122,15 @@ def test_caddy_serves_the_platform_and_only_the_instances_ports(tmp_path: Path) 
     assert '"status_code": 403' in config
     assert "remote_ip" not in config
     assert text.startswith("# key-1\n")
+
+
+def test_caddy_serves_an_application_without_instances_and_keeps_its_own_paths_closed(
+    tmp_path: Path,
+) -> None:
+    text = admit_text(NAME, "/front", "127.0.0.1:8888", "", "key-1", ("/v1/__metrics__",))
+    config = adapted(text, tmp_path)
+    assert '"dial": "127.0.0.1:8888"' in config
+    assert "http.request.port" not in config
+    assert '"path": ["/v1/__metrics__"]' in config
+    nothing_private = adapted(admit_text(NAME, "/front", "127.0.0.1:1", "", "key-1", ()), tmp_path)
+    assert "403" not in nothing_private

@@ -37,7 +37,7 @@ class Firewall:
     site: str
     open_ports: tuple[str, ...]
     redirect: Mapping[str, int] = field(default_factory=dict)
-    trusted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    trusted: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
 
     def preview(self, context: Context) -> str:
         """Say what would be open."""
@@ -48,7 +48,8 @@ class Firewall:
         """Put the rules in force, all at once."""
         work = work_in(self.place, self.site, context)
         begin(work.directory, _VERB, context)
-        rules = ruleset(self.open_ports, self.redirect, self.trusted, context.key)
+        trusted = {one: tuple(map(str, ports)) for one, ports in self.trusted.items()}
+        rules = ruleset(self.open_ports, self.redirect, trusted, context.key)
         hint = "is the package nftables among the site's packages?"
         work.must(["nft", "-f", "-"], stdin=rules.encode(), hint=hint, limit_s=20)
         in_force = _rules_in_force(work)

@@ -41,7 +41,7 @@ class Write:
     template: str
     into: str
     owner: str = "app"
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     secrets: Mapping[str, SecretRef] = field(default_factory=dict)
 
     def preview(self, context: Context) -> str:

@@ -41,8 +41,10 @@ def _replace_passwords(layout: Layout) -> None:
 
 
 def _damage_package(layout: Layout) -> None:
-    wheel = next((layout.artefacts / "wheels").glob("kinto-*.whl"))
-    put_file(wheel, wheel.read_bytes()[:-1] + b"!", mode=0o644)
+    packed = layout.artefacts / "application.tar.gz"
+    content = bytearray(packed.read_bytes())
+    content[len(content) // 2] ^= 1
+    put_file(packed, bytes(content), mode=0o644)
 
 
 def _production(layout: Layout) -> Site:
@@ -79,7 +81,7 @@ INJECTIONS = {
         ),
         Injection(
             name="damaged-package",
-            what="one byte of the application's package, kept elsewhere, is another",
+            what="one bit of the application's artefact, kept elsewhere, is another",
             when=When.BEFORE_DISASTER,
             expected_stop="deploy_platform.install",
             inject=_damage_package,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The application's parts: its packages from the registry, checked and kept, and one installation.
+"""The application's parts: its packages from the registry, checked and packed, and an installation.
 
-A recovery starts from the packages (`artefacts`); the lost production ran the installation.
+A recovery starts from what is packed (`artefacts`); the lost production ran the installation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from blackstart.sandbox.packages import prepare_part, require_host
 from blackstart.sandbox.webapp.names import APPLICATION
 from blackstart.world import process
 
-_FILES = ("requirements.txt", "application.ini", "install.sh", "manifest.sql")
+_FILES = ("requirements.txt", "application.ini", "build.sh", "install.sh", "manifest.sql")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def prepare_parts(cache: Path, tell: Callable[[str], None]) -> Parts:
 
 
 def _build(folder: Path, tell: Callable[[str], None]) -> None:
-    """Fetch the packages that the lock file names and install them once."""
+    """Pack what the lock file names, and install it once."""
     artefacts, app = folder / "artefacts", folder / "app"
     artefacts.mkdir(parents=True)
     app.mkdir()
@@ -52,18 +52,23 @@ def _build(folder: Path, tell: Callable[[str], None]) -> None:
         path.chmod(0o755)
     for name in _FILES:
         shutil.copy(APPLICATION / name, artefacts / name)
-    tell("web application: pip fetches its packages")
-    fetch = ["--only-binary=:all:", "--require-hashes", "-r", str(artefacts / "requirements.txt")]
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
-    _must([*pip, *fetch, "-d", str(artefacts / "wheels")])
+    tell("web application: pip fetches its packages, and they are packed")
+    _must([str(artefacts / "build.sh"), sys.executable, str(artefacts)])
     tell("web application: installed once, as production has it")
     _must(["env", f"APP_FOLDER={app}", str(artefacts / "install.sh"), sys.executable])
+    _point_to(folder, folder.parent.parent / folder.name)
     _must(["chmod", "-R", "a+rX", str(folder)])
+
+
+def _point_to(folder: Path, final: Path) -> None:
+    """Let the application's command find its Python where the finished part will lie."""
+    command = folder / "app" / "venv" / "bin" / "kinto"
+    command.write_text(command.read_text().replace(str(folder), str(final)))
 
 
 def _key() -> str:
     """Return a name that changes with the application's files and this Python."""
-    digest = hashlib.sha256(sys.version.encode() + sys.executable.encode())
+    digest = hashlib.sha256(f"{sys.version} {sys.base_prefix}".encode())
     for name in _FILES:
         digest.update((APPLICATION / name).read_bytes())
     digest.update(Path(__file__).read_bytes())

@@ -73,8 +73,8 @@ systems:
       install: [ "$artefacts/install.sh", "$python" ]
       configuration: $artefacts/application.ini
       application_secret: "secret:file/$backup/application.secret"
-      start: [ venv/bin/python, venv/bin/kinto, start, --ini, etc/application.ini, --port, "$port" ]
-      program: python
+      start: [ venv/bin/kinto, start, --ini, etc/application.ini, --port, "$port" ]
+      program: kinto
       health_page: /v1/__heartbeat__
       pages: $pages
       login_page: $login_page
@@ -111,9 +111,7 @@ systems:
         check: pgbackrest.verify_point
         rpo: 5m
       - name: application-secret
-        backup: kept elsewhere
-        restore: deploy_platform
-        check: verify_platform.login
+        not_protected: it never changes; a copy lies elsewhere beside the backup's key
     targets:
       $target:
         place: $place
@@ -135,26 +133,19 @@ def write_plan(layout: Layout, parts: Parts, outside: Site) -> Path:
     """Write the plan of this run and return its path."""
     here = ADDRESSES[ELSEWHERE]
     content = _PLAN.substitute(
+        _of_the_application(),
         channel=CHANNEL,
         slack=f"http://{here}:{SLACK_PORT}/api/",
         slack_token=layout.elsewhere / "slack.token",
         mail_port=SMTP_PORT,
         status=layout.elsewhere / "status",
         outside=json.dumps(inside(outside, [])),
-        system=SYSTEM,
         target=TARGET,
-        public_name=PUBLIC_NAME,
-        port=PORT,
         artefacts=layout.artefacts,
         python=sys.executable,
-        pages=json.dumps(PAGES),
-        login_page=LOGIN_PAGE,
-        metrics_path=METRICS_PATH,
         packages=parts.usr,
         backup=layout.backup,
         stanza=STANZA,
-        database=DATABASE,
-        owner=OWNER,
         production=PRODUCTION,
         pki=layout.pki,
         here=here,
@@ -174,3 +165,17 @@ def write_plan(layout: Layout, parts: Parts, outside: Site) -> Path:
     path = layout.root / "blackstart.yaml"
     write_durably(path, content.encode())
     return path
+
+
+def _of_the_application() -> dict[str, str | int]:
+    """Return what the plan says of the application, in whatever run."""
+    return {
+        "system": SYSTEM,
+        "public_name": PUBLIC_NAME,
+        "port": PORT,
+        "pages": json.dumps(PAGES),
+        "login_page": LOGIN_PAGE,
+        "metrics_path": METRICS_PATH,
+        "database": DATABASE,
+        "owner": OWNER,
+    }

@@ -153,7 +153,7 @@ def _start_application(layout: Layout, site: Site, kept: SandboxSecrets) -> None
         application_secret=(layout.backup / "application.secret").read_text(),
     )
     ini = put_file(folder / "etc" / "application.ini", content, USER)
-    kinto = [str(folder / "venv/bin/python"), str(folder / "venv/bin/kinto")]
+    kinto = [str(folder / "venv/bin/kinto")]
     must(site, [*kinto, "migrate", "--ini", str(ini)], user=USER)
     login = next((p.username, p.password) for p in kept.people if p.username == ADMIN)
     create = [*kinto, "create-user", "--ini", str(ini), "-u", login[0], "-p", login[1]]

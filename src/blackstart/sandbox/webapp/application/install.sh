@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs the application into $APP_FOLDER from the wheels beside this script, offline, each checked against its hash.
-# Usage: install.sh PYTHON    (a Python that has venv and pip)
+# Installs the artefact beside this script into $APP_FOLDER: no network, refused when a byte of it is another.
+# Usage: install.sh PYTHON    (of the same minor version as the one that built it)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+(cd "$here" && sha256sum --check --quiet application.tar.gz.sha256)
 rm -rf "$APP_FOLDER/venv"
 "$1" -m venv --without-pip "$APP_FOLDER/venv"
-"$1" -m pip --python "$APP_FOLDER/venv/bin/python" --disable-pip-version-check --no-cache-dir install --quiet \
-    --no-index --find-links "$here/wheels" --require-hashes --requirement "$here/requirements.txt"
-chmod -R a+rX "$APP_FOLDER/venv"
-"$APP_FOLDER/venv/bin/python" "$APP_FOLDER/venv/bin/kinto" version
+tar --no-same-owner -xzf "$here/application.tar.gz" -C "$APP_FOLDER/venv"
+sed -i "1s|^#!.*|#!$APP_FOLDER/venv/bin/python|" "$APP_FOLDER/venv/bin/kinto"
+"$APP_FOLDER/venv/bin/kinto" version

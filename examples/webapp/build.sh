@@ -1,0 +1,1 @@
+../../src/blackstart/sandbox/webapp/application/build.sh
