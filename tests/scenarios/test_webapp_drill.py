@@ -41,6 +41,18 @@ def test_all_ten_steps_bring_the_application_back_without_loss(tmp_path: Path) -
     assert took_s < 90
 
 
+def test_a_database_that_is_gone_under_a_living_application_is_seen_as_such(
+    tmp_path: Path,
+) -> None:
+    done, record = drilled(tmp_path, "--disaster", "database")
+
+    assert done.returncode == 0, done.stdout[-3000:]
+    events = [fact["stored"]["event"] for fact in record["record"]["facts"]]
+    looks = [event["sightings"] for event in events if event.get("action") == "outside"]
+    seen = {one["subject"]: one["condition"] for one in next(one for one in looks if one)}
+    assert seen == {"name": "intact", "tls": "intact", "application": "degraded"}
+
+
 @pytest.mark.parametrize("name", CAUGHT)
 def test_a_defect_is_stopped_before_users_meet_it(tmp_path: Path, name: str) -> None:
     done, record = drilled(tmp_path, "--inject", name, "--expect-stop")

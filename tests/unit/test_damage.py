@@ -10,9 +10,10 @@ import pytest
 
 from blackstart.ports.action import Check, Done
 from blackstart.ports.secrets import SecretRef
-from blackstart.providers.damage import Backups, Outside, Site
+from blackstart.providers.damage import Backups, Outside, Site, Web
 from blackstart.providers.manifest import COUNTED
 from blackstart.sandbox.pki import make_pki
+from tests.own_site import make_own_site
 from tests.provider_stage import Stage
 
 KEY = SecretRef("secret:test/key")
@@ -78,6 +79,33 @@ def test_nobody_who_answers_is_lost_and_what_was_suspended_is_unknown(tmp_path: 
         "instance one": "lost",
         "instance two": "unknown",
     }
+
+
+def test_a_web_application_that_does_not_answer_is_lost(tmp_path: Path) -> None:
+    make_pki(tmp_path)
+    ca = str(tmp_path / "ca.pem")
+    here = conditions(Web(public_name="127.0.0.1", ca_certificate=ca, page="/up"))
+    assert here == {"name": "intact", "tls": "lost", "application": "lost"}
+
+
+def test_the_program_to_look_for_can_be_any(tmp_path: Path) -> None:
+    directory = make_own_site(tmp_path)
+    own = Path("/proc/self/comm").read_text().strip()
+    there = Site(place=str(tmp_path), site=directory.name, program=own)
+    assert conditions(there)["program"] == "intact"
+    away = Site(place=str(tmp_path), site=directory.name, program="kinto")
+    assert conditions(away)["program"] == "lost"
+    assert conditions(Site(place=str(tmp_path), site=directory.name))["program"] == "lost"
+
+
+def test_a_manifest_of_tables_is_told_by_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_text('{"taken_at": "2026-01-31T03:00:00Z", "rows": {"orders": 3, "users": 4}}')
+    check = Backups(repository=str(tmp_path), repository_key=KEY, stanza="main", manifest=str(path))
+    done = check.check(Stage(secrets={KEY.name: "k"}).context())
+    assert isinstance(done, Done)
+    seen = {one.subject: one.seen for one in done.sightings}
+    assert seen["manifest"].endswith("7 rows, 2 tables")
 
 
 @pytest.mark.parametrize("packages", ["", "/nowhere"])
