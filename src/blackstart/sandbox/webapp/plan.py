@@ -123,7 +123,7 @@ systems:
       use: http.expect
       url: "https://$public_name/v1/__heartbeat__"
       ca_certificate: $pki/ca.pem
-      timeout_s: 2
+      timeout_s: 1
       every: 1s
       confirm_after: 3
 """)

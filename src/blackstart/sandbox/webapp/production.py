@@ -155,11 +155,11 @@ def _start_application(layout: Layout, site: Site, kept: SandboxSecrets) -> None
     ini = put_file(folder / "etc" / "application.ini", content, USER)
     kinto = [str(folder / "venv/bin/kinto")]
     must(site, [*kinto, "migrate", "--ini", str(ini)], user=USER)
+    run = [*kinto, "start", "--ini", str(ini), "--port", str(PORT)]
+    start_inside(site, LOG, run, user=USER, cwd=str(folder), env={"HOME": str(folder)})
     login = next((p.username, p.password) for p in kept.people if p.username == ADMIN)
     create = [*kinto, "create-user", "--ini", str(ini), "-u", login[0], "-p", login[1]]
     must(site, create, user=USER)
-    run = [*kinto, "start", "--ini", str(ini), "--port", str(PORT)]
-    start_inside(site, LOG, run, user=USER, cwd=str(folder), env={"HOME": str(folder)})
     url = f"http://127.0.0.1:{PORT}/v1/__heartbeat__"
     log = site.directory / "log" / f"{LOG}.log"
     expect("Kinto", lambda: answers(site, url), timeout_s=30, log=log)
