@@ -31,6 +31,7 @@ from blackstart.sandbox.layout import cache_folder, new_run
 from blackstart.sandbox.packages import Prepared, prepare, require_host
 from blackstart.sandbox.seed import Seed, make_seed
 from blackstart.sandbox.sweep import remove_run, sweep
+from blackstart.sandbox.systems import FlowFuse
 from blackstart.world import process
 
 RATIO_GOAL = 0.8
@@ -120,7 +121,7 @@ def staged(prepared: Prepared, seed: Seed, recover: Callable[[Stage], Timed]) ->
     """Set the stage, lose and recover, and leave nothing behind."""
     with new_run(cache_folder()) as layout:
         try:
-            stage = set_stage(layout, prepared, seed, lambda _said: None)
+            stage = set_stage(layout, FlowFuse(prepared, seed), lambda _said: None)
             timed = recover(stage)
             end_blackstart(stage)
             return timed

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from blackstart.ports.action import Done, Failed
-from blackstart.providers.front import admit_text, hold_text
+from blackstart.providers.front_texts import admit_text, hold_text
 from blackstart.providers.site_security import (
     ExpectModes,
     drops_by_default,

@@ -91,6 +91,7 @@ def test_a_page_that_shows_it_resolved_gives_it_away(layout: Layout) -> None:
 
 def choices(*, expects_stop: bool) -> Choices:
     return Choices(
+        system="flowfuse",
         disaster="production",
         injection=injection_named("wrong-credential-secret"),
         decide="auto",
