@@ -44,7 +44,10 @@ def test_settings_targets_and_tiers_are_filled_in() -> None:
     held = action_of(drill, "secure_environment", "held").params
     assert (held["url"], held["status"]) == ("https://app.drill.example.com/", 503)
     waves = action_of(runbook, "restore_data", "instances").params["waves"]
-    assert waves == [["alpha", "beta"]]
+    assert waves == [
+        {"name": "enterprise", "teams": ["alpha", "beta"]},
+        {"name": "everyone-else", "teams": []},
+    ]
 
 
 def test_a_whole_parameter_keeps_the_type_of_its_value() -> None:

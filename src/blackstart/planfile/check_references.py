@@ -182,11 +182,10 @@ def _flaws_of_fits(uses: Uses, known: Mapping[str, Param], path: Path) -> Iterat
 
 
 def known_values(system: System, target: str) -> dict[str, Param]:
-    """Return every value that is known when the plan is compiled, by the name of its reference.
-
-    `${tiers}` is the teams of each tier; the one that names none is all others, who come last.
-    """
-    tiers: list[Param] = [list[Param](tier.teams) for tier in system.tiers if tier.teams]
+    """Return every value that is known when the plan is compiled, by the name of its reference."""
+    tiers: list[Param] = [
+        {"name": tier.name, "teams": list[Param](tier.teams)} for tier in system.tiers
+    ]
     known: dict[str, Param] = {TIERS: tiers}
     for source, values in (
         (SETTINGS, system.settings),
