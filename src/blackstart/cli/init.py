@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -61,11 +62,26 @@ def init(
     needs = needs_of(profile)
     whole = _ask(profile, answers) if is_asking else _complete(profile, answers)
     text = draft_plan(profile, needs, whole, datetime.now(UTC).date())
-    plan = read_plan_bytes(text.encode(), plan_path)  # nothing is written that is not valid
+    try:
+        plan = read_plan_bytes(text.encode(), plan_path)  # nothing is written that is not valid
+    except PlanRejected as rejected:
+        raise _keeping_answers(rejected, whole, plan_path) from rejected
     with plan_path.open("w" if force else "x", encoding="utf-8") as file:
         file.write(text)
     steps = plan.systems[whole["system"]].steps
     _say_what_next(plan_path, whole["system"], str(automation_of(steps)))
+
+
+def _keeping_answers(
+    rejected: PlanRejected, answers: Mapping[str, str], path: Path
+) -> PlanRejected:
+    """Keep answers that are good one by one and not together, so that they are not typed again."""
+    kept = path.with_name(f"{path.name}.answers")
+    lines = (f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in answers.items())
+    kept.write_text("".join(lines), encoding="utf-8")
+    hint = f"Correct the answers in {kept}, then run `blackstart init --answers {kept}`."
+    what = "The answers are good one by one, but not together."
+    return PlanRejected(what, hint, rejected.problems)
 
 
 def _list_questions(profile: str) -> None:
