@@ -142,7 +142,7 @@ def flaws_of_values(uses: Uses, system: System, path: Path) -> Iterator[Flaw]:
             yield Flaw(path=(*path, "targets", target.name), what=what, instead=instead)
         known = known_values(system, target.name)
         yield from _flaws_of_texts(uses, known, path)
-        yield from _flaws_of_fits(uses, known, path)
+        yield from _flaws_of_fits(uses, known, target.name, path)
 
 
 def _flaws_of_absent(uses: Uses, system: System, path: Path) -> Iterator[Flaw]:
@@ -167,7 +167,9 @@ def _flaws_of_texts(uses: Uses, known: Mapping[str, Param], path: Path) -> Itera
                 yield Flaw(path=(*path, *use.path), what=error.what, instead=error.hint)
 
 
-def _flaws_of_fits(uses: Uses, known: Mapping[str, Param], path: Path) -> Iterator[Flaw]:
+def _flaws_of_fits(
+    uses: Uses, known: Mapping[str, Param], target: str, path: Path
+) -> Iterator[Flaw]:
     """Yield a flaw where a value that is known already does not fit its parameter."""
     for use in uses.judged:
         if use.judge is None or not all(name in known for name in use.names):
@@ -178,7 +180,16 @@ def _flaws_of_fits(uses: Uses, known: Mapping[str, Param], path: Path) -> Iterat
             wrong = use.judge(substitute(use.value, known))
         except Refused:
             continue  # a list within a text, said elsewhere
-        yield from flaws_of_fit(use.use, use.path[-1], wrong, (*path, *use.path))
+        here = _origin_of(use, target)
+        yield from flaws_of_fit(use.use, use.path[-1], wrong, (*path, *here))
+
+
+def _origin_of(use: Use, target: str) -> Path:
+    """Return the place of the value: a setting or a value of the target is mended there."""
+    source, _, key = use.names[0].partition(".")
+    if use.is_whole and source == SETTINGS:
+        return (SETTINGS, key)
+    return ("targets", target, key) if use.is_whole and source == TARGET else use.path
 
 
 def known_values(system: System, target: str) -> dict[str, Param]:
