@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from blackstart.bootstrap import compile_for, read_plan
+from blackstart.bootstrap import compile_for, read_plan, shapes
 from blackstart.cli.init import init
 from blackstart.model.errors import PlanRejected, Refused
 from blackstart.model.runbook import MANUAL
 from blackstart.planfile.draft import BY_HAND, needs_of, questions_of
 from blackstart.planfile.profiles import profile_names
+from blackstart.planfile.questions import shaped
 
 ANSWERS = {
     "organisation": 'Small: "Co" #1',
@@ -63,10 +64,13 @@ def test_the_plan_is_valid_and_says_that_nothing_is_automated(tmp_path: Path) ->
 @pytest.mark.parametrize("profile", profile_names())
 def test_every_profile_can_be_started_from(tmp_path: Path, profile: str) -> None:
     answers = dict(ANSWERS)
-    for question in questions_of(needs_of(profile), {}):
+    for question in questions_of(needs_of(profile, shapes()), {}):
         if question.key not in answers and question.default is None:
             is_secret = not question.judge("secret:file/srv/key") and question.judge("plain")
             answers[question.key] = "secret:file/srv/key" if is_secret else question.key
+            if question.judge(answers[question.key]):
+                answers[question.key] = "{/page: some text}"
+            assert not question.judge(answers[question.key]), question.key
     result = run(tmp_path, answers, "--profile", profile)
     assert result.exit_code == 0, (result.output, result.exception)
     assert f"profile: {profile}" in (tmp_path / "b.yaml").read_text()
@@ -76,10 +80,10 @@ def test_every_profile_can_be_started_from(tmp_path: Path, profile: str) -> None
 def test_answers_that_do_not_fit_together_are_kept(tmp_path: Path) -> None:
     profile = ("--profile", "flowfuse/local@1")
     answers = dict(ANSWERS)
-    for question in questions_of(needs_of("flowfuse/local@1"), {}):
+    for question in questions_of(needs_of("flowfuse/local@1", shapes()), {}):
         if question.default is None:
             answers.setdefault(
-                question.key, "secret:env/X" if "secret" in question.text else "same"
+                question.key, "secret:env/X" if "secret:" in question.text else "same"
             )
     result = run(tmp_path, answers, *profile)
     assert isinstance(result.exception, PlanRejected)
@@ -176,6 +180,18 @@ def test_answers_are_read_from_a_file(tmp_path: Path) -> None:
     assert list(read_plan(tmp_path / "b.yaml").systems) == ["other"]
 
 
+def test_a_command_and_a_mapping_are_taken_as_what_they_are() -> None:
+    needs = needs_of("webapp/local@1", shapes())
+    assert shaped("/bin/install 'a b' c", needs.judges["install"]) == ["/bin/install", "a b", "c"]
+    assert shaped("[sh, -c, x]", needs.judges["install"]) == ["sh", "-c", "x"]
+    assert shaped("{/: hello}", needs.judges["pages"]) == {"/": "hello"}
+    for answer in ("text", "{/: [", "'"):
+        with pytest.raises(ValueError, match="Expected"):
+            shaped(answer, needs.judges["pages"])
+    question = next(q for q in questions_of(needs, {}) if q.key == "settings.pages")
+    assert "a mapping {a: b}" in question.judge("text")
+
+
 def test_the_questions_are_listed(tmp_path: Path) -> None:
     result = CliRunner().invoke(init, ["--questions"])
     keys = re.findall(r"^([a-z_.]+): ", result.output, re.MULTILINE)
@@ -209,7 +225,7 @@ def test_at_a_terminal_a_wrong_answer_is_asked_for_again(tmp_path: Path) -> None
     os.close(far)
     terminal = Terminal(near)
     try:
-        for question in questions_of(needs_of(BY_HAND), {}):
+        for question in questions_of(needs_of(BY_HAND, shapes()), {}):
             terminal.read_until(question.text[:40])
             if question.key == "public_name":
                 terminal.type("not a host")

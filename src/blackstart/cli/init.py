@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from blackstart.bootstrap import read_plan_bytes
+from blackstart.bootstrap import read_plan_bytes, shapes
 from blackstart.cli.options import with_plan
 from blackstart.model.errors import PlanRejected, Refused
 from blackstart.planfile.answers import read_answers, split_answers
@@ -59,7 +59,7 @@ def init(
         what = "There is no terminal to ask at."
         hint = "Give --answers FILE; `blackstart init --questions` lists what it must hold."
         raise Refused(what, hint)
-    needs = needs_of(profile)
+    needs = needs_of(profile, shapes())
     whole = _ask(profile, answers) if is_asking else _complete(profile, answers)
     text = draft_plan(profile, needs, whole, datetime.now(UTC).date())
     try:
@@ -85,7 +85,7 @@ def _keeping_answers(
 
 
 def _list_questions(profile: str) -> None:
-    for question in questions_of(needs_of(profile), {}):
+    for question in questions_of(needs_of(profile, shapes()), {}):
         default = f"  [{question.default}]" if question.default else ""
         click.echo(f"{question.key}: {question.text}{default}")
 
@@ -93,7 +93,7 @@ def _list_questions(profile: str) -> None:
 def _ask(profile: str, given: Mapping[str, str]) -> dict[str, str]:
     """Ask at the terminal, each question until its answer is good."""
     answers: dict[str, str] = {}
-    for question in questions_of(needs_of(profile), answers):
+    for question in questions_of(needs_of(profile, shapes()), answers):
         answer = given.get(question.key)
         while answer is None or (wrong := question.judge(answer)):
             if answer is not None:
@@ -107,7 +107,7 @@ def _complete(profile: str, given: Mapping[str, str]) -> dict[str, str]:
     """Return the answers with defaults put in. Raises PlanRejected with all that is wrong."""
     answers: dict[str, str] = {}
     problems, known = [], []
-    for question in questions_of(needs_of(profile), answers):
+    for question in questions_of(needs_of(profile, shapes()), answers):
         known.append(question.key)
         answer = given.get(question.key, question.default)
         wrong = "an answer is needed" if answer is None else question.judge(answer)

@@ -11,7 +11,7 @@ from datetime import date
 
 from blackstart.model.people import COMMANDER
 from blackstart.model.references import names_in
-from blackstart.model.runbook import POLICY_STEPS
+from blackstart.model.runbook import POLICY_STEPS, ActionSpec
 from blackstart.planfile.problems import Problems
 from blackstart.planfile.procedure import usual_steps
 from blackstart.planfile.profiles import load_profile
@@ -22,9 +22,11 @@ from blackstart.planfile.questions import (
     general_questions,
     people_in,
     setting_question,
+    shaped,
     target_question,
     vantage_question,
 )
+from blackstart.planfile.verb_shape import Judge, VerbShape
 
 BY_HAND = "manual/any@1"
 _SLACK = "secret:env/BLACKSTART_SLACK_TOKEN"  # where the token is, not what it is
@@ -41,12 +43,13 @@ class Needs:
     """What a profile asks of a plan besides the general answers."""
 
     settings: Mapping[str, str]  # name → meaning
+    judges: Mapping[str, tuple[Judge, ...]]  # setting → what the verbs that take it whole accept
     target: tuple[str, ...]
     vantages: tuple[str, ...]
     channels: tuple[str, ...]
 
 
-def needs_of(profile: str) -> Needs:
+def needs_of(profile: str, verbs: Mapping[str, VerbShape]) -> Needs:
     """Return what the profile needs. Raises KeyError when there is no such profile."""
     found = load_profile(profile, Problems())
     steps = usual_steps(found)
@@ -55,17 +58,31 @@ def needs_of(profile: str) -> Needs:
     target = (name.removeprefix("target.") for name in names if name.startswith("target."))
     return Needs(
         settings=found.entry.settings,
+        judges={name: _judges_of(name, actions, verbs) for name in found.entry.settings},
         target=tuple(dict.fromkeys(key for key in target if key != "public_name")),
         vantages=tuple(dict.fromkeys(one.vantage for one in actions if one.vantage)),
         channels=tuple(dict.fromkeys(n.channel for step in steps for n in step.notices)),
     )
 
 
+def _judges_of(
+    setting: str, actions: Iterable[ActionSpec], verbs: Mapping[str, VerbShape]
+) -> tuple[Judge, ...]:
+    whole = f"${{settings.{setting}}}"
+    found = (
+        verbs[action.use].judges.get(name)
+        for action in actions
+        for name, value in action.params.items()
+        if value == whole and action.use in verbs
+    )
+    return tuple(dict.fromkeys(judge for judge in found if judge))
+
+
 def questions_of(needs: Needs, answers: dict[str, str]) -> Iterator[Question]:
     """Yield every question; `answers` is filled by the caller as they are answered."""
     yield from general_questions(answers)
     for name, meaning in needs.settings.items():
-        question = setting_question(name, meaning)
+        question = setting_question(name, meaning, needs.judges[name])
         if name not in _DERIVED and question.default is None:
             yield question
     for name in needs.target:
@@ -183,9 +200,11 @@ def _system_lines(profile: str, needs: Needs, answers: Mapping[str, str]) -> Ite
     yield "  settings:"
     derived = {"public_name": answers["public_name"], "backups": _backups_of(answers)}
     for name in needs.settings:
-        value = derived.get(name) or answers.get(f"settings.{name}")
-        if value:
-            yield f"    {name}: {_word(value)}"
+        if name in derived:
+            yield f"    {name}: {_word(derived[name])}"
+        elif f"settings.{name}" in answers:
+            value = shaped(answers[f"settings.{name}"], needs.judges[name])
+            yield f"    {name}: {json.dumps(value, ensure_ascii=False)}"
     yield "  state:  # what must not be lost, and how we know that it is not"
     yield from _state_lines(answers)
     yield "  targets:"

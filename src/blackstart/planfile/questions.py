@@ -7,13 +7,20 @@ A check returns "" for a good answer, or what is wrong with it and how to write 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from blackstart.model.references import malformed_in, names_in
+from blackstart.model.runbook import Param
 from blackstart.planfile import shape
+from blackstart.planfile.parse import parse_tree
+from blackstart.planfile.problems import Problems
 from blackstart.planfile.scalars import is_usable
 from blackstart.planfile.settings import default_of, is_secret, is_secret_reference
+from blackstart.planfile.tree import value_of
+from blackstart.planfile.verb_shape import Judge
 
 NONE = "none"
 UNPROTECTED = "not_protected:"
@@ -135,10 +142,40 @@ def general_questions(answers: dict[str, str]) -> Iterator[Question]:
         yield Question(key=key, text=text, check=_backup, default=default)
 
 
-def setting_question(name: str, meaning: str) -> Question:
-    """Return the question for a setting of a profile."""
-    check = _secret if is_secret(meaning) else _anything
-    return Question(key=f"settings.{name}", text=meaning, check=check, default=default_of(meaning))
+def setting_question(name: str, meaning: str, judges: Iterable[Judge]) -> Question:
+    """Return the question for a setting of a profile, which these judges have to accept."""
+
+    def fits(answer: str) -> str:
+        wrong = _secret(answer) if is_secret(meaning) else ""
+        try:
+            shaped(answer, judges)
+        except ValueError as error:
+            return wrong or f"{error}; a list is written [a, b], a mapping {{a: b}}"
+        return wrong
+
+    return Question(key=f"settings.{name}", text=meaning, check=fits, default=default_of(meaning))
+
+
+def shaped(answer: str, judges: Iterable[Judge]) -> Param:
+    """Return the answer as what it means: text, YAML in brackets, or a command with its words.
+
+    Raises ValueError, saying what the first judge says of the text, when no form is accepted.
+    """
+    for form in _forms_of(answer):
+        if not any(judge(form) for judge in judges):
+            return form
+    raise ValueError(next(filter(None, (judge(answer) for judge in judges))))
+
+
+def _forms_of(answer: str) -> Iterator[Param]:
+    if answer.startswith(("[", "{")):
+        problems = Problems()
+        tree = parse_tree(answer.encode(), "answer", problems)
+        if tree is not None and not problems.lines():
+            yield value_of(tree)
+    yield answer
+    with suppress(ValueError):  # a quote that is not closed
+        yield list[Param](shlex.split(answer))
 
 
 def target_question(name: str) -> Question:
