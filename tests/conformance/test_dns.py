@@ -62,7 +62,7 @@ def test_the_record_moves_and_the_way_back_is_kept(server: Authority, stage: Sta
     assert isinstance(done, Done), done
     assert server.values(NAME, "A") == [NEW]
     assert done.outputs == {"old": [OLD], "old_ttl_s": 5, "new": NEW}
-    script = stage.evidence["dns-way-back.txt"].decode()
+    script = stage.evidence["dns-way-back-flowfuse.test.txt"].decode()
     assert f"prereq yxrrset {NAME}. A {NEW}" in script
     assert f"update add {NAME}. 5 A {OLD}" in script
 
@@ -71,7 +71,9 @@ def test_the_way_back_is_kept_before_anything_changes(server: Authority, stage: 
     stage.secrets[TSIG.name] = "d3Jvbmc="
     failure_of(move(server).perform(stage.context()))
     assert server.values(NAME, "A") == [OLD]
-    assert f"update add {NAME}. 5 A {OLD}" in stage.evidence["dns-way-back.txt"].decode()
+    assert (
+        f"update add {NAME}. 5 A {OLD}" in stage.evidence["dns-way-back-flowfuse.test.txt"].decode()
+    )
 
 
 def test_a_long_old_value_is_kept_whole(stage: Stage) -> None:
@@ -83,7 +85,7 @@ def test_a_long_old_value_is_kept_whole(stage: Stage) -> None:
         found = action.inspect(stage.context())
     assert isinstance(found, Done)
     assert done.outputs["old"] == found.outputs["old"] == [long]
-    assert long in stage.evidence["dns-way-back.txt"].decode()
+    assert long in stage.evidence["dns-way-back-flowfuse.test.txt"].decode()
 
 
 def test_the_preview_changes_nothing(server: Authority, stage: Stage) -> None:

@@ -42,6 +42,9 @@ VERBS = offered()
 def is_plain(kind: Any) -> bool:
     """Say whether the plan can give such a value."""
     parts = typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return all(is_plain(hints[field.name]) for field in dataclasses.fields(kind))
     if not parts:
         return kind in _PLAIN
     return all(part is Ellipsis or is_plain(part) for part in parts)

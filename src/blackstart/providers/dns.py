@@ -27,7 +27,7 @@ from blackstart.ports.action import (
 from blackstart.ports.secrets import SecretRef
 from blackstart.providers.dns_authorities import Verdict, all_agree, find_authorities, parse_server
 from blackstart.providers.dns_mark import Mark
-from blackstart.providers.dns_swap import RecordSet, Zone, read_sets, swap, swap_back, way_back
+from blackstart.providers.dns_swap import RecordSet, Zone, read_sets, swap, swap_back
 from blackstart.providers.dns_wire import (
     NOTHING,
     DnsTrouble,
@@ -83,9 +83,8 @@ class Update:
     def perform(self, context: Context) -> Outcome:
         """Read, swap, and read again."""
         zone = self._zone(context)
-        marks = swap(zone, (self._set,), context)
-        script = way_back(zone, marks)
-        return self._done(marks[self._set], (context.keep("dns-way-back.txt", script.encode()),))
+        marks, way_back = swap(zone, (self._set,), context)
+        return self._done(marks[self._set], (way_back,))
 
     def inspect(self, context: Context) -> Finding:
         """Compare the mark beside the records with the key."""

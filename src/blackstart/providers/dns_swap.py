@@ -77,8 +77,13 @@ def read_sets(zone: Zone, sets: Sequence[RecordSet]) -> dict[RecordSet, tuple[Re
     }
 
 
-def swap(zone: Zone, sets: Sequence[RecordSet], context: Context) -> dict[RecordSet, Mark]:
-    """Change the sets and return their marks; returns when the server shows the change.
+def swap(
+    zone: Zone, sets: Sequence[RecordSet], context: Context
+) -> tuple[dict[RecordSet, Mark], str]:
+    """Change the sets; return their marks and the digest of the kept way back.
+
+    Returns when the server shows the change. The way back is kept before the change: whoever finds
+    it half known needs that most.
 
     Raises DnsTrouble, and Refused when a set is not what the plan says it was.
     """
@@ -98,8 +103,9 @@ def swap(zone: Zone, sets: Sequence[RecordSet], context: Context) -> dict[Record
             for one, (records, mark) in now.items()
         )
 
+    kept = context.keep(f"dns-way-back-{zone.name}.txt", way_back(zone, marks).encode())
     _send(zone, update, held, context, holds)
-    return marks
+    return marks, kept
 
 
 def swap_back(zone: Zone, sets: Sequence[RecordSet], context: Context) -> tuple[RecordSet, ...]:

@@ -35,7 +35,6 @@ from blackstart.providers.dns_swap import (
     require_valid,
     swap,
     swap_back,
-    way_back,
 )
 from blackstart.providers.dns_wire import DnsTrouble, Server, Signature
 from blackstart.providers.records_check import Expect
@@ -98,9 +97,8 @@ class Update:
             require_valid(zone, wanted)
         for number, (zone, wanted) in enumerate(sets.items()):
             context.progress(number, len(sets), "zones")
-            marks = swap(self._zone(zone, context), wanted, context)
-            script = way_back(self._zone(zone, context), marks).encode()
-            evidence.append(context.keep(f"dns-way-back-{zone}.txt", script))
+            _, way_back = swap(self._zone(zone, context), wanted, context)
+            evidence.append(way_back)
         trouble = self._first_that_differs(sets, context)
         if trouble:
             return Failed(summary=trouble.what, hint=trouble.hint, evidence=tuple(evidence))
