@@ -28,6 +28,7 @@ from blackstart.bootstrap import open_home
 from blackstart.cli.drill import passing_run
 from blackstart.cli.follow import Followed, follow
 from blackstart.cli.signals import ending_plainly
+from blackstart.cli.typed import TypedLines
 from blackstart.world import process
 
 def wait(interrupts, home):
@@ -37,9 +38,9 @@ def wait(interrupts, home):
                show=lambda: None, limit_s=60.0, stop=stop)
 
 def ask(interrupts, home):
-    with interrupts.polled(), interrupts.at_once():
+    with interrupts.polled() as stop:
         print("ready", flush=True)
-        click.prompt("Your answer", type=click.Choice(["go", "no-go"]))
+        print("taken:", TypedLines(stop).ask("Your answer", ["go", "no-go"]), flush=True)
 
 def set_up(interrupts, home):
     print("ready", flush=True)
@@ -112,3 +113,32 @@ def test_ctrl_c_ends_it_at_once_with_one_sentence_and_cleans_up(cache: Path, wha
     assert "Nothing of this drill is left running." in terminal.said
     assert "cleaned up" in terminal.said
     assert "Traceback" not in terminal.said
+
+
+def test_an_answer_is_asked_for_until_it_is_one_of_the_choices(cache: Path) -> None:
+    terminal = Terminal(cache, "ask")
+    try:
+        terminal.read_until("(go, no-go): ")
+        terminal.type(b"perhaps\n")
+        terminal.read_until("'perhaps' is none of them.")
+        terminal.type(b"go\n")
+        terminal.read_until("taken: go")
+        terminal.read_until("")
+        assert terminal.child.wait(LIMIT_S) == 0
+    finally:
+        terminal.child.kill()
+        terminal.child.wait()
+        os.close(terminal.ours)
+
+
+def test_the_end_of_the_input_is_an_interruption(cache: Path) -> None:
+    terminal = Terminal(cache, "ask")
+    try:
+        terminal.read_until("(go, no-go): ")
+        terminal.type(b"\x04")
+        terminal.read_until("")
+        assert terminal.child.wait(LIMIT_S) == 130
+    finally:
+        terminal.child.kill()
+        terminal.child.wait()
+        os.close(terminal.ours)

@@ -28,6 +28,7 @@ from blackstart.cli.stage import (
     set_stage,
 )
 from blackstart.cli.telling import false_news, faults_of_telling
+from blackstart.cli.typed import TypedLines
 from blackstart.model.errors import Refused, Stopped, WorldFailed
 from blackstart.model.incident import fold
 from blackstart.reports.record import DrillRecord
@@ -183,8 +184,9 @@ def _follow(
     view = make_view(console, followed, choices.disaster)
     answer = answer_after(choices.delay_s)
     if choices.decide == "ask":
+        typed = TypedLines(interrupts.stop)
         answer = ask_at_terminal(
-            lambda ask: prompt_at_terminal(console, view, followed, ask, interrupts)
+            lambda ask: prompt_at_terminal(console, view, followed, ask, typed)
         )
     try:
         with view:

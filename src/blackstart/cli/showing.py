@@ -6,14 +6,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import click
 from rich.console import Console
 
 from blackstart.cli.follow import Followed
 from blackstart.cli.live import LiveSnapshot, LiveView, ProgressRow, show_ask
 from blackstart.cli.outcome import empty_record, frame_of
-from blackstart.cli.signals import Interrupts
 from blackstart.cli.table import print_result
+from blackstart.cli.typed import TypedLines
 from blackstart.model.incident import AskView
 from blackstart.reports.record import DrillRecord
 from blackstart.reports.spans import ask_spans
@@ -49,15 +48,14 @@ def make_view(console: Console, followed: Followed, disaster: str) -> LiveView:
 
 
 def prompt_at_terminal(
-    console: Console, view: LiveView, followed: Followed, ask: AskView, interrupts: Interrupts
+    console: Console, view: LiveView, followed: Followed, ask: AskView, typed: TypedLines
 ) -> tuple[str, str]:
-    """Ask the person at the terminal; return the answer and the reason. Ctrl-C raises Abort."""
-    with view.pausing(), interrupts.at_once():
+    """Ask the person at the terminal; return the answer and the reason."""
+    with view.pausing():
         span = next(s for s in ask_spans(followed.facts) if s.asked.ask == ask.opened.ask)
         show_ask(console, span, frame_of(followed))
-        choices = [option.name for option in ask.opened.options]
-        text = click.prompt("Your answer", type=click.Choice(choices))
-        why = click.prompt("Why (for the record)", default="", show_default=False)
+        text = typed.ask("Your answer", [option.name for option in ask.opened.options])
+        why = typed.ask("Why (for the record)")
     return text, why
 
 

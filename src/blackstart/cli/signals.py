@@ -2,8 +2,8 @@
 """Ctrl-C and SIGTERM for commands that set up, ask and clean up.
 
 Where a loop looks at the event, the signal only sets it and work ends at a clean point. Everywhere
-else (a prompt, a set-up that takes minutes) the first signal ends what goes on at once. Further
-ones change nothing, so that the clean-up that follows is not cut short.
+else (a set-up that takes minutes) the first signal ends what goes on at once. Further ones change
+nothing, so that the clean-up that follows is not cut short.
 """
 
 from __future__ import annotations
@@ -29,24 +29,11 @@ class Interrupts:
     @contextmanager
     def polled(self) -> Iterator[threading.Event]:
         """Promise that the block looks at the event often; a signal only sets it meanwhile."""
-        with self._turned(is_polled=True):
-            yield self.stop
-
-    @contextmanager
-    def at_once(self) -> Iterator[None]:
-        """Within a polled block: wait for a person here, and let a signal end that at once."""
-        with self._turned(is_polled=False):
-            if self.stop.is_set():
-                raise KeyboardInterrupt
-            yield
-
-    @contextmanager
-    def _turned(self, *, is_polled: bool) -> Iterator[None]:
-        before, self._is_polled = self._is_polled, is_polled
+        self._is_polled = True
         try:
-            yield
+            yield self.stop
         finally:
-            self._is_polled = before
+            self._is_polled = False
 
     def _take(self, *_: object) -> None:
         is_first = not self.stop.is_set()
