@@ -11,14 +11,15 @@ trap 'rm -rf "$tools"' EXIT
 .venv/bin/python -m venv "$tools"
 "$tools/bin/pip" install --quiet --disable-pip-version-check uv
 
-lock() { # OUTPUT ARGUMENTS...
-    local output=$1
-    shift
+lock() { # OUTPUT SOURCE ARGUMENTS...
+    local output=$1 source=$2
+    shift 2
     say "Locking $output"
-    "$tools/bin/uv" pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+    "$tools/bin/uv" pip compile "$source" --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-header --upgrade "$@" --output-file "$tools/locked.txt"
-    { printf '# Made by `make lock` from pyproject.toml. Do not edit.\n'; sed "s#$tools/#requirements/#" "$tools/locked.txt"; } >"$output"
+    { printf '# Made by `make lock` from %s. Do not edit.\n' "${source##*/}"; sed "s#$tools/#requirements/#" "$tools/locked.txt"; } >"$output"
 }
 
-lock requirements/runtime.txt
-lock requirements/dev.txt --extra sandbox --extra dev --constraint requirements/runtime.txt
+lock requirements/runtime.txt pyproject.toml
+lock requirements/dev.txt pyproject.toml --extra sandbox --extra dev --constraint requirements/runtime.txt
+lock src/blackstart/sandbox/webapp/application/requirements.txt src/blackstart/sandbox/webapp/application/requirements.in

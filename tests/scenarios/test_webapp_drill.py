@@ -37,8 +37,8 @@ def test_all_ten_steps_bring_the_application_back_without_loss(tmp_path: Path) -
     loss = record["record"]["loss"]
     assert loss["acknowledged"] > 20
     assert (loss["lost"], loss["surplus"]) == (0, 0)
-    # 45 s on an idle machine of two cores; a busy one is given twice that.
-    assert took_s < 90
+    # 63 s on a busy machine of two cores with three seconds of soak.
+    assert took_s < 120
 
 
 def test_a_database_that_is_gone_under_a_living_application_is_seen_as_such(
@@ -48,7 +48,7 @@ def test_a_database_that_is_gone_under_a_living_application_is_seen_as_such(
 
     assert done.returncode == 0, done.stdout[-3000:]
     events = [fact["stored"]["event"] for fact in record["record"]["facts"]]
-    looks = [event["sightings"] for event in events if event.get("action") == "outside"]
+    looks = [event.get("sightings") for event in events if event.get("action") == "outside"]
     seen = {one["subject"]: one["condition"] for one in next(one for one in looks if one)}
     assert seen == {"name": "intact", "tls": "intact", "application": "degraded"}
 
