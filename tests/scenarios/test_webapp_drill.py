@@ -38,7 +38,7 @@ def test_all_ten_steps_bring_the_application_back_without_loss(tmp_path: Path) -
     assert loss["acknowledged"] > 20
     assert (loss["lost"], loss["surplus"]) == (0, 0)
     # 63 s on a busy machine of two cores with three seconds of soak.
-    assert took_s < 120
+    assert took_s < 150
 
 
 def test_a_database_that_is_gone_under_a_living_application_is_seen_as_such(
