@@ -29,6 +29,8 @@ from blackstart.model.errors import WorldFailed
 from blackstart.world.process_output import Ending, Output, follow
 
 _SETPRIV = shutil.which("setpriv") or "/usr/bin/setpriv"
+_BOUND_WITHIN_S = 2.0
+_PAUSE = threading.Event()
 
 
 class ProcessError(WorldFailed):
@@ -155,7 +157,25 @@ def spawn(
             return _popen(words, _as_file(stdin or b""), sink, sink, env, cwd, dies_with_us)
 
     child = _STARTER.start(start, keep=True)
+    if dies_with_us:
+        _wait_until_bound(child.pid)
     return Spawned(pid=child.pid, started_ticks=started_ticks(child.pid) or 0)
+
+
+def _wait_until_bound(pid: int) -> None:
+    """Wait until setpriv has become the program: from then on the child dies with us.
+
+    A parent that is killed sooner would leave it behind, because the signal was not asked for yet.
+    """
+    deadline_s = time.monotonic() + _BOUND_WITHIN_S
+    while time.monotonic() < deadline_s:
+        try:
+            program = Path(f"/proc/{pid}/exe").readlink()
+        except OSError:
+            return  # it has ended already
+        if program.name != Path(_SETPRIV).resolve().name:
+            return
+        _PAUSE.wait(0.002)
 
 
 def started_ticks(pid: int) -> int | None:
