@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from blackstart.bootstrap import Home, give_answer, house_of
-from blackstart.engine.decide import WakeAt, decide
+from blackstart.engine.decide import is_waiting
 from blackstart.engine.installation import Installation
 from blackstart.model import events as ev
 from blackstart.model.asks import AUTOMATIC
@@ -97,9 +97,7 @@ def is_over(plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now
     The engine's own `decide` is asked, so that the gap between two actions of a branch that goes
     on is not taken for the end.
     """
-    if any(notice.settled is None for notice in incident.notices.values()):
-        return False
-    if any(not isinstance(one, WakeAt) for one in decide(plan, runbooks, incident, now)):
+    if not is_waiting(plan, runbooks, incident, now):
         return False
     open_kinds = {
         ask.opened.kind

@@ -19,14 +19,16 @@ from blackstart.bootstrap import (
 from blackstart.cli.driving import stop_on_signals
 from blackstart.cli.options import as_json, moment_of, with_home, with_plan
 from blackstart.cli.ordering import Asked
-from blackstart.cli.standing import every, find, is_over, is_stuck
+from blackstart.cli.standing import every, find
 from blackstart.cli.steps import kept, outputs_of
+from blackstart.engine.decide import is_waiting
 from blackstart.engine.runner import drive
 from blackstart.model.asks import answer as answered
 from blackstart.model.codec import to_bytes
 from blackstart.model.errors import BlackstartError, Refused, Stopped, WorldFailed
 from blackstart.model.incident import Incident
 from blackstart.model.plan import Mode
+from blackstart.model.states import IncidentState
 from blackstart.model.words import say_moment
 from blackstart.reports.timeline import timeline as timeline_of
 
@@ -169,18 +171,19 @@ def recover(home: Path, incident: str) -> None:
     """
     opened = open_home(home)
     name = find(opened.journal, incident).id
-    told = [0]
+    house = house_of(opened, name)
+    told = [incident_named(opened, name).seq]
 
     def show(state: Incident) -> bool:
         for row in timeline_of(opened.journal.read(name, told[0])):
             click.echo(f"{say_moment(row.at)}  {row.sentence}")
             told[0] = row.seq
-        return is_over(state) or is_stuck(state)
+        return is_waiting(house.plan, house.runbooks, state, house.clock.now())
 
-    stop = stop_on_signals()
-    state = drive(house_of(opened, name), name, stop, show)
-    if is_stuck(state):
-        asked = ", ".join(ask.opened.ask for ask in state.open_asks())
+    state = drive(house, name, stop_on_signals(), show)
+    ended = (IncidentState.RESTORED, IncidentState.STOOD_DOWN, IncidentState.CLOSED)
+    if state.state not in ended:
+        asked = ", ".join(ask.opened.ask for ask in state.open_asks()) or "resume"
         raise Stopped(
             f"{name} waits for a person ({asked}).",
             f"`blackstart status {name}` shows the questions; then run this again.",

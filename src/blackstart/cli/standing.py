@@ -13,7 +13,7 @@ from blackstart.model.errors import BlackstartError, Refused
 from blackstart.model.events import INSTALLATION, Option
 from blackstart.model.incident import AskView, Incident, fold
 from blackstart.model.notices import say_option
-from blackstart.model.states import ActionState, IncidentState
+from blackstart.model.states import IncidentState
 from blackstart.model.words import say_duration, say_moment
 from blackstart.ports.journal import Journal
 from blackstart.reports.options import options_of, options_table
@@ -153,34 +153,3 @@ def as_rows(journal: Journal, incident: Incident) -> dict[str, object]:
         "measures": incident.measures,
         "progress": journal.progress(incident.id),
     }
-
-
-def is_over(incident: Incident) -> bool:
-    """Say whether nothing is left but the post-mortem, and everybody was told."""
-    ended = (IncidentState.RESTORED, IncidentState.STOOD_DOWN, IncidentState.CLOSED)
-    is_drafted = "signoff" in incident.asks
-    return incident.state in ended and is_drafted and _is_quiet(incident)
-
-
-def is_stuck(incident: Incident) -> bool:
-    """Say whether only a person can go on: questions are open, nothing runs, all are told."""
-    return bool(incident.open_asks()) and _is_quiet(incident) and not is_over(incident)
-
-
-def _is_quiet(incident: Incident) -> bool:
-    asked = {ask.opened.action for ask in incident.open_asks() if ask.opened.kind == "manual"}
-    busy = [
-        name
-        for run in incident.runs.values()
-        for step in run.steps.values()
-        for name, action in step.actions.items()
-        if action.state is ActionState.STARTED and name not in asked
-    ]
-    told = all(notice.settled for notice in incident.notices.values())
-    mentioned = " ".join(incident.notices)
-    asked_of = all(
-        f"/{ask.opened.ask}" in mentioned
-        for ask in incident.open_asks()
-        if ask.opened.kind != "question" or ask.persons
-    )
-    return told and asked_of and not busy and not incident.undoing

@@ -41,8 +41,10 @@ def asks_to_open(
     match incident.state:
         case IncidentState.REPORTED:
             yield from _new(incident, _acknowledge(plan, incident, now))
+            yield from _all_by_hand(plan, runbooks, incident, now)
         case IncidentState.ACKNOWLEDGED:
             yield from _when_acknowledged(plan, incident, now)
+            yield from _all_by_hand(plan, runbooks, incident, now)
         case IncidentState.RECOVERING:
             for run in incident.runs.values():
                 yield from _of_run(plan, runbooks[run.started.system], incident, run, now)
@@ -226,6 +228,13 @@ def _of_run(
     for (of, name), failed in incident.undo_failed.items():
         if of == run.started.run:
             yield from _undo(plan, incident, of, name, failed)
+
+
+def _all_by_hand(
+    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime
+) -> Iterator[ev.Event]:
+    for run in incident.runs.values():
+        yield from _by_hand(plan, runbooks[run.started.system], incident, run, now)
 
 
 def _by_hand(

@@ -86,6 +86,15 @@ def decide(
     )
 
 
+def is_waiting(
+    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime
+) -> bool:
+    """Say whether nothing more happens by itself before a person or a moment comes."""
+    if any(notice.settled is None for notice in incident.notices.values()):
+        return False
+    return all(isinstance(one, WakeAt) for one in decide(plan, runbooks, incident, now))
+
+
 def _wake_ups(plan: Plan, incident: Incident) -> Iterator[WakeAt]:
     for ask in incident.open_asks():
         if ask.due_at:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from blackstart.model.incident import Incident, RunView
 from blackstart.model.notices import EVERYONE
 from blackstart.model.people import COMMANDER
-from blackstart.model.plan import Plan
+from blackstart.model.plan import Mode, Plan
 from blackstart.model.runbook import NoticeSpec, Runbook, StepSpec
 from blackstart.model.states import ActionState, AskState, IncidentState, StepState
 
@@ -71,8 +71,11 @@ def notices(
 ) -> Iterator[Notice]:
     """Yield every notice that is due and not queued yet.
 
-    One whose channel the plan does not have is yielded too: that nobody was told is a fact.
+    One whose channel the plan does not have is yielded too: that nobody was told is a fact. In a
+    table-top exercise everybody sits at the table, and nothing is sent.
     """
+    if incident.reported.mode == Mode.TABLETOP:
+        return
     wanted = (
         *_about_asks(incident),
         *_about_state(incident),

@@ -24,6 +24,7 @@ from blackstart.planfile.drills import flaws_of_mode, flaws_of_target
 from blackstart.planfile.graph import flaws_of_order, with_implied_waits
 from blackstart.planfile.problems import Flaw, Places, lines_of, reject, unknown
 from blackstart.planfile.rules import flaws_of_rules
+from blackstart.planfile.tabletop import talked_through
 
 
 def compile_runbook(
@@ -36,6 +37,8 @@ def compile_runbook(
 ) -> Runbook:
     """Return the runbook of a system for a target; `outputs_of` says what each verb declares.
 
+    For a table-top exercise every step becomes a question to its owner.
+
     Raises PlanRejected when system or target do not exist, a hard rule is broken, the drill is
     not apart from production and recovery, or the steps wait for each other.
     """
@@ -46,7 +49,10 @@ def compile_runbook(
     resolved = {step.name: _resolve(step, values) for step in chosen.steps}
     steps = with_implied_waits(resolved, outputs_of)
     reject("the plan", lines_of(flaws_of_order(steps, ("systems", system)), places))
-    return Runbook(system=system, target=target, steps=tuple(steps.values()))
+    compiled = tuple(steps.values())
+    if mode is Mode.TABLETOP:
+        compiled = tuple(talked_through(step) for step in compiled)
+    return Runbook(system=system, target=target, steps=compiled)
 
 
 def _flaws_of_choice(plan: Plan, system: str, target: str, mode: Mode) -> Iterator[Flaw]:
