@@ -8,7 +8,7 @@ ARGS ?=
 export YES
 export PYTHON
 
-.PHONY: help setup check check-format check-lint check-types check-floors check-house format test test-platform test-pythons drill bench docs lock clean
+.PHONY: help setup check check-format check-lint check-types check-floors check-house format test test-platform test-pythons drill faults bench docs lock clean
 
 help: ## list what can be made
 	@printf 'Blackstart\n\n'
@@ -42,6 +42,10 @@ test-pythons: setup ## the same under the other Pythons found here (3.12, 3.13)
 
 drill: ## lose a real FlowFuse on this machine and bring it back
 	@scripts/drill.sh $(ARGS)
+
+faults: setup ## lose it with each known defect put in; every one must be caught (≤ 25 minutes)
+	@scripts/packages.sh drill
+	@$(BIN)/blackstart faults $(ARGS)
 
 bench: setup ## measure recovery beside a sequential script, start-up, status, check, journal (ARGS="status" for one)
 	@scripts/bench.sh $(ARGS)

@@ -22,7 +22,10 @@ _OUTPUTS = {
         "repository_key",
     ),
     "site.listeners": ("ports",),
-    "pgbackrest.choose_point": ("point",),
+    "pgbackrest.choose_point": ("point", "older", "newest_wal"),
+    "pgbackrest.restore": ("restored",),
+    "postgres.promote": ("recovered_to",),
+    "dns.replace": ("old", "old_ttl_s"),
 }
 OUTPUTS_OF = {verb: frozenset(outputs) for verb, outputs in _OUTPUTS.items()}
 

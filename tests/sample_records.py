@@ -32,8 +32,8 @@ def stopped_record() -> DrillRecord:
     injection = Injection(
         name="wrong-credential-secret",
         meaning="The platform gets another credential secret than the one that sealed its flows.",
-        expected_stop=place,
-        seen_stop=place,
+        expected=f"stops at {place}",
+        seen=f"stops at {place}",
     )
     return _record(stopped_drill(place), injection=injection, loss=None)
 

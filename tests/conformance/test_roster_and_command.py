@@ -143,3 +143,18 @@ def test_only_a_repeatable_command_is_repeated_after_a_death(stage: Stage, tmp_p
     begin(tmp_path / "traces", "command.run", stage.context())
     assert isinstance(run.inspect(stage.context()), Unknown)
     assert isinstance(replace(run, repeatable=True).inspect(stage.context()), Partial)
+
+
+def test_altered_addresses_are_said_and_not_used(stage: Stage, tmp_path: Path) -> None:
+    earlier = tmp_path / "earlier"
+    earlier.mkdir()
+    before = sealed(stage, earlier, ADA)
+    check = replace(sealed(stage, tmp_path, ADA, BOB), earlier=before.roster)
+    assert isinstance(check.check(stage.context()), Done)
+    altered = {**ADA, "email": "mallory@example.org"}
+    bad = replace(sealed(stage, tmp_path, altered, BOB), earlier=before.roster)
+    assert "1 of 1 addresses" in failure_of(bad.check(stage.context()))
+    told = {one.id: one.addresses.get("email") for one in stage.people["affected"]}
+    assert told == {"u-1": "ada@example.com", "u-2": None}
+    unknown = replace(bad, earlier=str(tmp_path / "none"))
+    assert isinstance(unknown.check(stage.context()), Done)

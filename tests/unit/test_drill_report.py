@@ -117,10 +117,10 @@ def test_an_unfinished_recovery_proves_nothing() -> None:
     assert "nothing is proven yet" in verdict.headline
 
 
-@pytest.mark.parametrize("seen", ["", "update_dns.record"])
+@pytest.mark.parametrize("seen", ["recovers, announced as healthy", "stops at update_dns.record"])
 def test_a_defect_that_is_not_caught_is_bad(seen: str) -> None:
     injection = Injection(
-        name="stale-path", meaning="A path.", expected_stop="restore_data.relocated", seen_stop=seen
+        name="stale-path", meaning="A path.", expected="stops at restore_data.relocated", seen=seen
     )
     verdict = judged(replace(sample_record(), injection=injection))
     assert verdict.tone is Tone.BAD

@@ -68,7 +68,7 @@ def test_each_early_end_says_where_to_read(home: Home) -> None:
 
 def test_a_drill_without_an_incident_has_a_report_too(home: Home, tmp_path: Path) -> None:
     followed = Followed(home=home)
-    record = make_record(followed, peak_memory=None, loss=None, injection=None)
+    record = make_record(followed, peak_memory=None, loss=None)
     paths = write_reports(record, followed, tmp_path / "reports")
     assert "nothing is proven yet" in paths["Report"].read_text()
     assert paths["Record"].stat().st_size > 0

@@ -72,8 +72,8 @@ def test_an_action_follows_the_one_before_it_unless_it_says_otherwise() -> None:
     assert action_of(runbook, "assess_damage", "outside").after == ()
     assert action_of(runbook, "assess_damage", "site").after == ()
     assert action_of(runbook, "restore_data", "promote").after == ("restore_data.database",)
-    start = action_of(runbook, "restore_data", "start").after
-    assert start == ("restore_data.rotate", "deploy_platform")
+    release = action_of(runbook, "restore_data", "release").after
+    assert release == ("restore_data.rotate", "deploy_platform")
     assert action_of(runbook, "verify_platform", "backup").after == ("restore_data",)
 
 

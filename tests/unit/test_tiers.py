@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,12 +12,10 @@ from blackstart.providers.flowfuse_database import HeldInstance
 from blackstart.providers.flowfuse_run import StartInstances
 from blackstart.providers.flowfuse_waves import RanWave, say_waves, waves_of
 from blackstart.sandbox.layout import Layout
-from blackstart.sandbox.packages import Prepared
 from blackstart.sandbox.plan import SYSTEM, TARGET, write_plan
 from blackstart.sandbox.provision import GROWERS, PACKERS
 from blackstart.world.sites import Site
 
-PARTS = tuple(part.name for part in fields(Prepared))
 OUTSIDE = Site(
     name="outside",
     directory=Path("/nowhere/outside"),
@@ -37,8 +34,7 @@ def held(name: str, team: str) -> HeldInstance:
 
 
 def test_the_tiers_of_the_drill_reach_the_instances_as_two_waves(tmp_path: Path) -> None:
-    prepared = Prepared(**dict.fromkeys(PARTS, tmp_path))
-    plan = read_plan(write_plan(Layout(tmp_path), prepared, OUTSIDE))
+    plan = read_plan(write_plan(Layout(tmp_path), OUTSIDE))
     runbook = compile_for(plan, SYSTEM, TARGET, "drill")
     spec = next(one for one in runbook.step("restore_data").do if one.name == "instances")
     action = build({"flowfuse.start_instances": StartInstances}, spec.use, spec.params)

@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "probe": ("driving", "Ask one check from here (the question comes on standard input)."),
     "backups": ("backups", "Prove restore points by restoring them."),
     "drill": ("drill", "Lose a real FlowFuse on this machine and bring it back."),
+    "faults": ("faults", "Drill with each injected defect; compare expected and seen ends."),
     "sandbox": ("drill", "Remove what drills left on this machine."),
 }
 

@@ -14,8 +14,8 @@ from blackstart.bootstrap import open_home
 from blackstart.cli.ending import Counted, count_loss, keep_traces
 from blackstart.cli.follow import Followed, answer_after, ask_at_terminal, follow
 from blackstart.cli.outcome import (
-    injection_of,
     make_record,
+    with_injection,
     write_reports,
 )
 from blackstart.cli.showing import make_console, make_view, prompt_at_terminal, show_end
@@ -25,16 +25,18 @@ from blackstart.cli.stage import (
     end_blackstart,
     is_agent_alive,
     peak_memory_bytes,
+    prove_again,
     set_stage,
+    start_haunting,
 )
-from blackstart.cli.telling import false_news, faults_of_telling
+from blackstart.cli.telling import faults_of_telling
 from blackstart.cli.typed import TypedLines
 from blackstart.model.errors import Refused, Stopped, WorldFailed
 from blackstart.model.incident import fold
 from blackstart.reports.record import DrillRecord
 from blackstart.sandbox.disaster import destroy_database, destroy_production
 from blackstart.sandbox.doorway import open_doorway
-from blackstart.sandbox.injections import Injection
+from blackstart.sandbox.injection import Injection
 from blackstart.sandbox.layout import RECOVERY, Layout, cache_folder, new_run
 from blackstart.sandbox.packages import require_host
 from blackstart.sandbox.sweep import remove_run, sweep
@@ -84,7 +86,7 @@ class Choices:
     "--limit", "limit_s", type=float, default=600.0, help="Seconds until auto gives a drill up."
 )
 @click.option("--keep", is_flag=True, help="Leave the recovered platform running.")
-@click.option("--expect-stop", "expects_stop", is_flag=True, help="0 if stopped as --inject says.")
+@click.option("--expect-stop", "expects_stop", is_flag=True, help="0 if it ended as --inject says.")
 @click.option(
     "--reports",
     type=click.Path(path_type=Path, file_okay=False),
@@ -98,7 +100,7 @@ def drill(system: str, inject: str | None, **options: object) -> None:
     """
     if inject == "list":
         for one in SYSTEMS[system].injections.values():
-            click.echo(f"{one.name:26} stops at {one.expected_stop}\n{'':26} {one.what}")
+            click.echo(f"{one.name:28} {one.expected}\n{'':28} {one.what}")
         return
     injection = _injection_named(system, inject) if inject else None
     choices = Choices(system=system, injection=injection, **options)  # type: ignore[arg-type]
@@ -147,8 +149,7 @@ def _lose_and_recover(stage: Stage, choices: Choices, interrupts: Interrupts) ->
     if interrupts.stop.wait(choices.soak_s):
         raise KeyboardInterrupt
     if choices.injection:
-        choices.injection.inject(stage.layout)
-        click.echo(f"injected: {choices.injection.what}")
+        _inject(stage, choices.injection)
     destroyed = DISASTERS[choices.disaster](stage.layout)
     click.secho(
         f"{destroyed.at:%H:%M:%S} UTC  the {choices.disaster} is gone "
@@ -169,6 +170,17 @@ def _lose_and_recover(stage: Stage, choices: Choices, interrupts: Interrupts) ->
         raise cut
     _keep(stage, choices)
     _judge(stage, record, choices, counted)
+
+
+def _inject(stage: Stage, injection: Injection) -> None:
+    """Put the defect in; what goes on during the recovery lives in a process of its own."""
+    injection.prepare(stage.layout)
+    if injection.proves_again:
+        prove_again(stage, click.echo)
+    injection.inject(stage.layout)
+    if injection.haunt:
+        start_haunting(stage.layout, injection.name)
+    click.echo(f"injected: {injection.what}")
 
 
 def _written(stage: Stage) -> frozenset[int]:
@@ -197,6 +209,7 @@ def _follow(
                 show=view.refresh,
                 limit_s=choices.limit_s if choices.decide == "auto" else ASKING_LIMIT_S,
                 stop=interrupts.stop,
+                ends_at_stop=choices.injection is not None,
             )
     except Stopped as stopped:
         return stopped
@@ -211,19 +224,13 @@ def _follow(
 def _report(stage: Stage, followed: Followed, choices: Choices, counted: Counted) -> DrillRecord:
     """Write and show what is known, also when the drill was cut short."""
     followed.read()
-    injection = None
-    if choices.injection and followed.incident:
-        chosen = choices.injection
-        told = false_news(stage.layout, followed.facts)
-        injection = injection_of(
-            chosen.name, chosen.what, chosen.expected_stop, followed.incident, told
-        )
     record = make_record(
         followed,
         peak_memory=peak_memory_bytes(stage.agent.pid),
         loss=counted.loss,
-        injection=injection,
     )
+    if choices.injection and followed.incident:
+        record = with_injection(record, choices.injection, stage.layout, followed.incident)
     end_blackstart(stage)
     paths = write_reports(record, followed, _folder(stage, followed, choices))
     show_end(make_console(), record, paths)
@@ -282,17 +289,16 @@ def judge_injection(record: DrillRecord, choices: Choices) -> None:
             "Tell them what is true; that it could be sent is a defect of Blackstart.",
         )
     if injection is None or not injection.is_caught:
-        seen = (injection.seen_stop if injection else "") or "nowhere"
-        expected = injection.expected_stop if injection else "?"
+        expected, seen = (injection.expected, injection.seen) if injection else ("?", "no end")
         raise WorldFailed(
-            f"The defect should have stopped the recovery at {expected}; it stopped {seen}.",
+            f"The defect should have led to: {expected}. Seen: {seen}.",
             "A check is missing or blind: this is a defect of Blackstart.",
         )
     if choices.expects_stop:
-        click.echo(f"stopped at {injection.seen_stop}, as it should; nobody was told all is well")
+        click.echo(f"{injection.seen}, as it should; nobody was told all is well when it is not")
         return
     raise Stopped(
-        f"The recovery stopped at {injection.seen_stop}, as the injected defect demands.",
+        f"The recovery {injection.seen}, as the injected defect demands.",
         "In earnest: put right what the report names, then answer `retry`.",
     )
 

@@ -60,8 +60,12 @@ def follow(
     show: Callable[[], None],
     limit_s: float,
     stop: threading.Event,
+    ends_at_stop: bool = False,
 ) -> Incident:
     """Follow until the drill is over, and return the incident.
+
+    With `ends_at_stop` it is over as soon as people were asked about a stop: what still runs beside
+    it, or is still being told, does not count.
 
     Raises Stopped when the agent died or the limit passed, KeyboardInterrupt when `stop` was set.
     """
@@ -70,7 +74,7 @@ def follow(
     while True:
         followed.read()
         show()
-        if followed.incident and _is_over(followed, followed.incident):
+        if followed.incident and _is_over(followed, followed.incident, ends_at_stop=ends_at_stop):
             return followed.incident
         if followed.incident:
             for ask in followed.incident.open_asks():
@@ -86,9 +90,17 @@ def follow(
             raise KeyboardInterrupt
 
 
-def _is_over(followed: Followed, incident: Incident) -> bool:
+def _is_over(followed: Followed, incident: Incident, *, ends_at_stop: bool) -> bool:
+    if ends_at_stop and has_stopped(incident):
+        return True
     house = followed.house = followed.house or house_of(followed.home, followed.id)
     return is_over(house.plan, house.runbooks, incident, followed.home.clock.now())
+
+
+def has_stopped(incident: Incident) -> bool:
+    """Say whether a step failed that holds the recovery back, and people were asked about it."""
+    asked = any(ask.opened.kind == "stopped" for ask in incident.open_asks())
+    return asked and bool(place_of_stop(incident))
 
 
 def is_over(plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime) -> bool:

@@ -15,12 +15,19 @@ from pathlib import Path
 from blackstart import __version__
 from blackstart.bootstrap import house_of
 from blackstart.cli.follow import Followed, place_of_stop
+from blackstart.cli.telling import false_news
 from blackstart.model import events as ev
 from blackstart.model.incident import Incident
 from blackstart.model.plan import Objectives
 from blackstart.reports.drill import render_html, render_json
+from blackstart.reports.phrases import Tone
 from blackstart.reports.record import DrillRecord, Figures, Injection, Loss
+from blackstart.reports.scorecard import score
 from blackstart.reports.told import DeliveryCount
+from blackstart.reports.verdict import judge
+from blackstart.sandbox.injection import HEALTHY, TOLD, broken_haunt, degrades, stops_at
+from blackstart.sandbox.injection import Injection as Chosen
+from blackstart.sandbox.layout import Layout
 from blackstart.sandbox.loss import Loss as Counted
 
 PLAN_NAME = "blackstart.yaml"
@@ -72,7 +79,6 @@ def make_record(
     *,
     peak_memory: int | None,
     loss: Counted | None,
-    injection: Injection | None,
 ) -> DrillRecord:
     """Return everything that is to be shown of the drill; without an incident there is little."""
     facts = followed.home.journal.read(followed.id) if followed.id else ()
@@ -82,7 +88,6 @@ def make_record(
         deliveries=tuple(_counts(followed)),
         loss=_loss(loss),
         figures=Figures(peak_memory_bytes=peak_memory, start_up_s=measure_start_up_s()),
-        injection=injection,
         machine=_machine(),
         evidence_names=_names(followed, facts),
         journal_faults=followed.home.journal.verify(),
@@ -148,14 +153,39 @@ def write_reports(record: DrillRecord, followed: Followed, folder: Path) -> dict
     return paths
 
 
-def injection_of(
-    name: str, what: str, expected_stop: str, incident: Incident, false_news: tuple[str, ...]
-) -> Injection:
-    """Return the injection with the place where the recovery stopped and what users heard."""
-    return Injection(
-        name=name,
-        meaning=what,
-        expected_stop=expected_stop,
-        seen_stop=place_of_stop(incident),
-        false_news=false_news,
+def seen_end(record: DrillRecord, incident: Incident) -> str:
+    """Return the end that the drill came to, in the words in which injections expect it."""
+    place = place_of_stop(incident)
+    if place:
+        return stops_at(place)
+    if not incident.runs or not all(run.outcome for run in incident.runs.values()):
+        return "no end"
+    card = score(record.facts, record.runbooks, record.objectives, record.item_goals)
+    if judge(record, card).tone is Tone.GOOD:
+        return HEALTHY
+    short = [
+        name
+        for run in incident.runs.values()
+        for name, step in run.steps.items()
+        if step.state in ("degraded", "skipped")
+    ]
+    return degrades(*short) if short else TOLD
+
+
+def with_injection(
+    record: DrillRecord, chosen: Chosen, layout: Layout, incident: Incident
+) -> DrillRecord:
+    """Return the record with the injection, the end it came to, and what witnesses saw."""
+    broken = broken_haunt(layout)
+    suffered = (
+        f"the injection broke: {broken.read_text()}" if broken.exists() else chosen.witness(layout)
     )
+    seen = seen_end(record, incident) + (f", and {suffered}" if suffered else "")
+    injection = Injection(
+        name=chosen.name,
+        meaning=chosen.what,
+        expected=chosen.expected,
+        seen=seen,
+        false_news=false_news(layout, record.facts) if place_of_stop(incident) else (),
+    )
+    return replace(record, injection=injection)

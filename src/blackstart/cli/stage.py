@@ -123,6 +123,17 @@ def _start(layout: Layout, name: str, argv: list[str]) -> process.Spawned:
     return process.spawn(argv, log=layout.root / f"{name}.log", dies_with_us=True)
 
 
+def start_haunting(layout: Layout, injection: str) -> None:
+    """Start what an injection does during the recovery; it ends with this program."""
+    command = [sys.executable, "-m", "blackstart.sandbox.injections", injection, str(layout.root)]
+    process.spawn(command, log=layout.root / f"{injection}.log", dies_with_us=True)
+
+
+def prove_again(stage: Stage, tell: Tell) -> None:
+    """Restore the newest backup for proof, as the company does each day. Raises WorldFailed."""
+    _prove_backup(stage.elsewhere, stage.drilled.system, stage.plan, stage.home, tell)
+
+
 def _prove_backup(elsewhere: Site, system: str, plan: Path, home: Path, tell: Tell) -> None:
     argv = [sys.executable, "-m", "blackstart", "backups", "verify", system]
     argv += ["--home", str(home), "--plan", str(plan)]

@@ -56,12 +56,11 @@ def _verdict(verdict: Verdict) -> RenderableType:
 
 
 def _injection(injection: Injection) -> Text:
-    seen = f"stopped at {injection.seen_stop}" if injection.seen_stop else "nothing stopped"
     caught = "caught where it should be" if injection.is_caught else "NOT caught where it should be"
     style = "bold" if injection.is_caught else "bold red"
     return Text.assemble(
         (f"Injected defect {injection.name}: {caught}. ", style),
-        f"Expected to stop at {injection.expected_stop}; {seen}. {sentence(injection.meaning)}",
+        f"Expected: {injection.expected}; seen: {injection.seen}. {sentence(injection.meaning)}",
     )
 
 

@@ -26,6 +26,7 @@ from blackstart.ports.action import (
 )
 from blackstart.ports.secrets import SecretRef
 from blackstart.providers.dns_authorities import Verdict, all_agree, find_authorities, parse_server
+from blackstart.providers.dns_caches import ExpectForgotten
 from blackstart.providers.dns_mark import Mark
 from blackstart.providers.dns_swap import RecordSet, Zone, read_sets, swap, swap_back
 from blackstart.providers.dns_wire import (
@@ -251,4 +252,9 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-PROVIDES: Mapping[str, type] = {"update": Update, "replace": Update, "expect": Expect}
+PROVIDES: Mapping[str, type] = {
+    "update": Update,
+    "replace": Update,
+    "expect": Expect,
+    "expect_forgotten": ExpectForgotten,
+}

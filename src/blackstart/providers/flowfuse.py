@@ -11,8 +11,10 @@ from blackstart.providers.flowfuse_checks import (
     ExpectLogin,
     ExpectSafeAccounts,
 )
+from blackstart.providers.flowfuse_exceptions import ExpectNoExceptions
 from blackstart.providers.flowfuse_install import Configure, Install
 from blackstart.providers.flowfuse_public import ExpectPublic
+from blackstart.providers.flowfuse_release import ExpectRelease
 from blackstart.providers.flowfuse_restored import (
     ExpectCredentials,
     ExpectRelocated,
@@ -20,6 +22,7 @@ from blackstart.providers.flowfuse_restored import (
     RotateSessions,
 )
 from blackstart.providers.flowfuse_run import ExpectStable, Start, StartInstances
+from blackstart.providers.flowfuse_unserved import ExpectUnserved
 
 PROVIDES: Mapping[str, type] = {
     "install": Install,
@@ -27,6 +30,7 @@ PROVIDES: Mapping[str, type] = {
     "relocate": Relocate,
     "expect_relocated": ExpectRelocated,
     "expect_credentials": ExpectCredentials,
+    "expect_release": ExpectRelease,
     "rotate_sessions": RotateSessions,
     "start": Start,
     "start_instances": StartInstances,
@@ -36,4 +40,6 @@ PROVIDES: Mapping[str, type] = {
     "expect_stable": ExpectStable,
     "expect_safe_accounts": ExpectSafeAccounts,
     "expect_public": ExpectPublic,
+    "expect_no_exceptions": ExpectNoExceptions,
+    "expect_unserved": ExpectUnserved,
 }

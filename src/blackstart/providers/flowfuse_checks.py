@@ -28,7 +28,9 @@ SELECT json_build_object(
     'Applications', (SELECT count(*) FROM "Applications"),
     'Projects', (SELECT count(*) FROM "Projects"),
     'ProjectSnapshots', (SELECT count(*) FROM "ProjectSnapshots")),
-  'instances', (SELECT coalesce(json_agg(id), '[]') FROM "Projects"))
+  'instances', (SELECT coalesce(json_agg(id), '[]') FROM "Projects"),
+  'ownerless', (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM "Teams" t WHERE NOT EXISTS
+    (SELECT FROM "TeamMembers" m WHERE m."TeamId" = t.id AND m.role = 50)))
 """
 _ACCOUNTS = """
 SELECT json_build_object(
@@ -46,10 +48,11 @@ _CLOSED = ("user:signup", "user:reset-password", "team:create", "team:user:invit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What the database holds: rows by table, and the ids of the instances."""
+    """What the database holds: rows by table, the ids of the instances, teams without an owner."""
 
     rows: Mapping[str, int]
     instances: tuple[str, ...]
+    ownerless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,9 @@ class ExpectLogin:
 class ExpectCounts:
     """Expect at least the users, teams, applications and instances that the manifest counts.
 
-    More is right: what was made between the manifest and the outage was recovered too.
+    More is right: what was made between the manifest and the outage was recovered too. A manifest
+    that was taken after a loss agrees with it; so each team must have an owner besides, which the
+    platform itself always sees to.
     """
 
     outputs: ClassVar[Mapping[str, str]] = {
@@ -221,6 +226,7 @@ def lacking_of(found: Counts, manifest: Manifest) -> tuple[str, ...]:
     ]
     there = set(found.instances)
     told += [f"instance {one.name} is missing" for one in manifest.instances if one.id not in there]
+    told += [f"team {name} has no owner" for name in found.ownerless]
     return tuple(told)
 
 

@@ -75,6 +75,10 @@ FROM "Projects" p JOIN (
   SELECT p.id, 'url', p.url FROM "Projects" p JOIN "ProjectSettings" s
     ON s."ProjectId" = p.id AND s.key = 'port'
   WHERE p.url IS DISTINCT FROM :'base' || ':' || s.value || '/'
+  UNION ALL
+  SELECT s."ProjectId", 'port', s.value FROM "ProjectSettings" s WHERE s.key = 'port' AND EXISTS
+    (SELECT FROM "ProjectSettings" o WHERE o.key = 'port' AND o.value = s.value
+      AND o."ProjectId" <> s."ProjectId")
 ) s ON s."ProjectId" = p.id
 """
 _IS_NOTED = """
@@ -91,7 +95,7 @@ LEFT JOIN "ProjectSettings" s ON s."ProjectId" = p.id AND s.key = 'credentialSec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaleRow:
-    """A row that still points to the lost site."""
+    """A row that still points to the lost site, or to another instance's port."""
 
     instance: str
     key: str
@@ -163,7 +167,7 @@ def is_noted(work: Workplace, *, key: str = "", verb: str = "") -> bool:
 
 
 def stale_rows(work: Workplace, base: str) -> tuple[StaleRow, ...]:
-    """Return the rows that still point to the lost site."""
+    """Return the rows that still point to the lost site, or to a port that two instances claim."""
     text = work.sql(_STALE, values={"home": home_of(work), "base": base})
     return msgspec.json.decode(text, type=tuple[StaleRow, ...])
 

@@ -62,7 +62,7 @@ class Relocate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectRelocated:
-    """Expect that no row of the database points to the lost site any more.
+    """Expect that no row of the database points to the lost site, and no port is claimed twice.
 
     Such a row makes the platform crash, run in the wrong folder, kill a stranger's process, or
     delete the lost site's files when an instance is deleted.
@@ -81,7 +81,7 @@ class ExpectRelocated:
         if stale:
             shown = "; ".join(f"{row.instance}: {row.key} = {row.value}" for row in stale)
             return Failed(
-                summary=f"{len(stale)} rows still point to the lost site: {shown}",
+                summary=f"{len(stale)} rows are stale, of the lost site or claimed twice: {shown}",
                 hint="find what keeps them (a trigger, a rule), correct them, and try again; "
                 "do not start the platform on them",
             )

@@ -19,6 +19,7 @@ from typing import ClassVar, Literal
 
 from blackstart.model.errors import WorldFailed
 from blackstart.ports.action import Context, Done, Failed, Finding, Outcome, Partial
+from blackstart.providers.front_devices import ExpectKnownDevices
 from blackstart.providers.front_texts import admit_text, hold_text
 from blackstart.providers.front_writes import read_writes
 from blackstart.providers.places import Workplace, directory_of, look_into, seconds_left, work_in
@@ -89,7 +90,9 @@ class Admit:
     """Let users in: pass requests on to the platform and, on their own ports, to the instances.
 
     From here on the site counts as serving (a file `served` in its folder): no retry removes it.
-    `private_paths` are answered 403. Leave `instance_ports` empty where there are no instances.
+    `private_paths` are answered 403. On `device_paths` the platform's 401 and 404 become 503: a
+    device that is newer than the restored data would clear its configuration. Leave
+    `instance_ports` empty where there are no instances.
     """
 
     outputs: ClassVar[Mapping[str, str]] = {
@@ -102,6 +105,7 @@ class Admit:
     upstream: str = "127.0.0.1:3000"
     instance_ports: str = "12080-12099"
     private_paths: tuple[str, ...] = ("/metrics", "/metrics/*")
+    device_paths: tuple[str, ...] = ()
 
     def preview(self, context: Context) -> str:
         """Say who would be let in."""
@@ -122,6 +126,7 @@ class Admit:
             self.instance_ports,
             context.key,
             self.private_paths,
+            self.device_paths,
         )
         status = _serve(work, self.directory, self.public_name, text)
         if status >= 500:
@@ -265,4 +270,8 @@ def _inspect(
     return Partial(note="the front runs with this configuration and was not yet seen to answer")
 
 
-PROVIDES: Mapping[str, type] = {"hold": Hold, "admit": Admit}
+PROVIDES: Mapping[str, type] = {
+    "hold": Hold,
+    "admit": Admit,
+    "expect_known_devices": ExpectKnownDevices,
+}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from blackstart.providers.front_devices import device_lines
 from blackstart.providers.front_writes import log_lines
 
 INSTANCE_FRONT_PORT = 8444
@@ -39,12 +40,13 @@ def admit_text(
     instance_ports: str,
     key: str,
     private_paths: tuple[str, ...] = ("/metrics", "/metrics/*"),
+    device_paths: tuple[str, ...] = (),
 ) -> str:
     """Return the configuration that serves the platform and its instances.
 
     A request to the instances' front names the instance by the port in its Host header; only
     ports in `instance_ports` are passed on. Whatever is not ours, and an upstream that does not
-    answer, is answered 503.
+    answer, is answered 503, and so is on `device_paths` whoever the platform does not know.
     """
     return "\n".join(
         [
@@ -55,8 +57,11 @@ def admit_text(
             *log_lines(directory, "GET", "HEAD", "OPTIONS"),
             'header Strict-Transport-Security "max-age=31536000"',
             *_closed(private_paths),
+            *device_lines(device_paths, upstream, _unavailable(public_name)),
+            "handle {",
             f"reverse_proxy {upstream} {{",
             'header_down Set-Cookie "(?i)^(.*)$" "$1; Secure; SameSite=Lax"',
+            "}",
             "}",
             *_when_down(public_name),
             "}",

@@ -17,7 +17,7 @@ from blackstart.providers.pgbackrest_repository import (
     Repository,
     config_text,
     fetch_wal_text,
-    list_backups,
+    list_all,
     newest_received,
     parse_backups,
     percent_in,
@@ -43,6 +43,9 @@ from blackstart.providers.traces import (
 )
 
 _RESTORE, _BACKUP = "pgbackrest.restore", "pgbackrest.backup"
+# pgBackRest's exit codes for what no repetition repairs: checksum, format, a file that is not there
+# or cannot be decrypted (its source, src/build/error/error.yaml).
+_DAMAGED = frozenset({26, 28, 29, 55, 95})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class ChoosePoint:
         "point": "the label of the backup to restore",
         "taken_at": "when that backup ended (ISO 8601)",
         "received_until": "when WAL was last received (ISO 8601), empty when none was",
+        "older": "the labels of the other verified backups, the newest first",
+        "newest_wal": "the newest WAL file there is, archived or received",
     }
     repository: str
     repository_key: SecretRef
@@ -69,7 +74,8 @@ class ChoosePoint:
     def check(self, context: Context) -> Outcome:
         """Compare what the repository lists with what was verified."""
         opened = repository_of(context, self.repository, self.repository_key, self.stanza)
-        entries = list_backups(opened, self.packages, context)
+        listed = list_all(opened, self.packages, context)
+        entries = listed.entries
         verified = set(context.verified_points(self.item))
         good = [entry for entry in entries if entry.label in verified and not entry.has_errors]
         if not good:
@@ -89,6 +95,8 @@ class ChoosePoint:
                 "point": chosen.label,
                 "taken_at": as_utc(chosen.taken_at),
                 "received_until": until,
+                "older": [entry.label for entry in reversed(good[:-1])],
+                "newest_wal": _newest_of(listed.newest_wal, received[0] if received else ""),
             },
         )
 
@@ -100,9 +108,14 @@ class Restore:
     The restore command is given to pgBackRest itself: it writes its own into postgresql.auto.conf,
     which silently beats any other place. It asks the archive first, then what pg_receivewal
     received, then its unfinished last file. All configuration of the lost server is replaced.
+    When the backup turns out to be damaged, those of `older` are tried in their order: more WAL is
+    replayed then, and `pgbackrest.expect_point` says so.
     """
 
-    outputs: ClassVar[Mapping[str, str]] = {"size_bytes": "how much was restored, in bytes"}
+    outputs: ClassVar[Mapping[str, str]] = {
+        "size_bytes": "how much was restored, in bytes",
+        "restored": "the label of the backup that was restored",
+    }
     place: str
     site: str
     repository: str
@@ -110,6 +123,7 @@ class Restore:
     stanza: str
     point: str
     received_wal: str = ""
+    older: str | tuple[str, ...] = ()
 
     def preview(self, context: Context) -> str:
         """Say what would be restored."""
@@ -124,7 +138,8 @@ class Restore:
         end_strays(work, "pgbackrest")
         opened = repository_of(context, self.repository, self.repository_key, self.stanza)
         command = _prepare_tool(work, opened, self.received_wal)
-        _run_restore(work, opened.stanza, self.point, command)
+        older = (self.older,) if isinstance(self.older, str) else self.older
+        restored = _restore_first(work, opened.stanza, (self.point, *older), command)
         configure_cluster(
             work,
             access=access_text("nobody", "nobody", "nobody", ""),  # until it is promoted
@@ -133,8 +148,9 @@ class Restore:
         )
         size_bytes = _size_of(work.directory / "pg")
         done = Done(
-            summary=f"backup {self.point} restored, {size_bytes / 1e6:.0f} MB",
-            outputs={"size_bytes": size_bytes},
+            summary=f"backup {restored} restored, {size_bytes / 1e6:.0f} MB"
+            + ("" if restored == self.point else f"; {self.point} is damaged"),
+            outputs={"size_bytes": size_bytes, "restored": restored},
         )
         return finish(work.directory, _RESTORE, context, done)
 
@@ -142,6 +158,26 @@ class Restore:
         """Look for this attempt's key and a cluster in the data folder."""
         directory = directory_of(self.place, self.site)
         return finding(directory, _RESTORE, context, (directory / "pg" / "PG_VERSION").exists)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectPoint:
+    """Expect that the backup which was chosen is the one that was restored."""
+
+    outputs: ClassVar[Mapping[str, str]] = {}
+    chosen: str
+    restored: str
+    recovered_to: str
+
+    def check(self, context: Context) -> Outcome:
+        """Compare."""
+        if self.chosen == self.restored:
+            return Done(summary=f"backup {self.chosen} was restored, as chosen")
+        return Failed(
+            summary=f"backup {self.chosen} was damaged; {self.restored} was restored instead, and "
+            f"all WAL since: everything until {self.recovered_to} is there",
+            hint="find out what damaged it, and look at the other backups on that disk",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +272,26 @@ def _prepare_tool(work: Workplace, opened: Repository, received: str) -> str:
     return f'{script} %f "%p"'
 
 
+class _Damaged(WorldFailed):
+    """The backup cannot be restored, whatever is done here."""
+
+
+def _restore_first(
+    work: Workplace, stanza: str, points: tuple[str, ...], restore_command: str
+) -> str:
+    """Restore the first of the backups that is whole, and return its label. Raises WorldFailed."""
+    damaged: list[str] = []
+    for point in points:
+        try:
+            _run_restore(work, stanza, point, restore_command)
+        except _Damaged as failure:
+            damaged.append(failure.what)
+            _empty(work.directory / "pg")
+            continue
+        return point
+    raise WorldFailed("; ".join(damaged), "every verified backup is damaged: look for other copies")
+
+
 def _run_restore(work: Workplace, stanza: str, point: str, restore_command: str) -> None:
     data = work.directory / "pg"
     can_go_on = any((data / name).exists() for name in ("PG_VERSION", "backup.manifest"))
@@ -260,9 +316,11 @@ def _run_restore(work: Workplace, stanza: str, point: str, restore_command: str)
         on_line=tell,
     )
     if done.code != 0:
-        raise WorldFailed(
-            f"pgBackRest ended with {done.code}: {said(done)}",
-            "a damaged backup ends with 26: choose another point. Other codes: see its message",
+        raise (_Damaged if done.code in _DAMAGED else WorldFailed)(
+            f"pgBackRest ended with {done.code} on backup {point}: {said(done)}",
+            "a damaged backup: choose another point"
+            if done.code in _DAMAGED
+            else "see its message; the backup itself is not said to be damaged",
         )
 
 
@@ -280,6 +338,11 @@ def _tool(config: Path, stanza: str) -> list[str]:
     return ["pgbackrest", f"--config={config}", f"--stanza={stanza}"]
 
 
+def _newest_of(*segments: str) -> str:
+    """Return the newest of these WAL files, without `.partial`; empty when there is none."""
+    return max((name.partition(".")[0] for name in segments), key=lambda name: name[8:])
+
+
 def _empty(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
@@ -295,6 +358,7 @@ def _size_of(folder: Path) -> int:
 PROVIDES: Mapping[str, type] = {
     "choose_point": ChoosePoint,
     "restore": Restore,
+    "expect_point": ExpectPoint,
     "backup": Backup,
     "verify_point": VerifyPoint,
 }

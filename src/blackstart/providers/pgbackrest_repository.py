@@ -72,11 +72,24 @@ class _Repo(msgspec.Struct):
     status: _Status
 
 
+class _Archive(msgspec.Struct):
+    newest: str | None = msgspec.field(default=None, name="max")
+
+
 class _Stanza(msgspec.Struct):
     name: str
     status: _Status
     repo: list[_Repo] = msgspec.field(default_factory=list)
     backup: list[_Backup] = msgspec.field(default_factory=list)
+    archive: list[_Archive] = msgspec.field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What a repository lists: the backups, oldest first, and the newest WAL file it archived."""
+
+    entries: tuple[BackupEntry, ...]
+    newest_wal: str
 
 
 def repository_of(context: Context, path: str, key: SecretRef, stanza: str) -> Repository:
@@ -87,7 +100,12 @@ def repository_of(context: Context, path: str, key: SecretRef, stanza: str) -> R
 def list_backups(
     repository: Repository, packages: str, context: Context
 ) -> tuple[BackupEntry, ...]:
-    """Return the backups of the stanza, oldest first, as the repository lists them.
+    """Return the backups of the stanza, oldest first. Raises WorldFailed (see list_all)."""
+    return list_all(repository, packages, context).entries
+
+
+def list_all(repository: Repository, packages: str, context: Context) -> Listed:
+    """Return what the repository lists for the stanza.
 
     Runs `pgbackrest info` on this machine with the program of `packages` (a folder laid out like
     /usr; empty: that of PATH). Raises WorldFailed when the repository is not there, does not open
@@ -105,11 +123,16 @@ def list_backups(
         raise WorldFailed(f"the repository cannot be asked: {failure}", failure.hint) from failure
     if done.code != 0:
         raise WorldFailed(f"the repository {repository.path} does not open: {said(done)}", hint)
-    return parse_backups(done.out, repository.stanza)
+    return parse_listed(done.out, repository.stanza)
 
 
 def parse_backups(document: bytes, stanza: str) -> tuple[BackupEntry, ...]:
     """Return the backups in the output of `info --output=json`. Raises WorldFailed."""
+    return parse_listed(document, stanza).entries
+
+
+def parse_listed(document: bytes, stanza: str) -> Listed:
+    """Return what the output of `info --output=json` lists. Raises WorldFailed."""
     hint = "check the repository's path, its key and the name of the stanza"
     # With a wrong key the messages quote what came out of the cipher, as raw bytes.
     text = _CONTROL.sub(" ", document.decode("utf-8", "replace"))
@@ -131,7 +154,10 @@ def parse_backups(document: bytes, stanza: str) -> tuple[BackupEntry, ...]:
         )
         for one in found.backup
     )
-    return tuple(sorted(entries, key=lambda entry: (entry.taken_at, entry.label)))
+    return Listed(
+        entries=tuple(sorted(entries, key=lambda entry: (entry.taken_at, entry.label))),
+        newest_wal=max((one.newest or "" for one in found.archive), default=""),
+    )
 
 
 def _why(stanza: _Stanza) -> str:

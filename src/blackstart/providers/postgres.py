@@ -27,6 +27,7 @@ from blackstart.providers.postgres_cluster import (
     start_cluster,
     wait_for_promotion,
 )
+from blackstart.providers.postgres_replayed import ExpectReplayed
 from blackstart.providers.postgres_rows import ExpectRows
 from blackstart.providers.traces import begin, finding, finish, returns_failures, traces_of
 
@@ -181,5 +182,6 @@ def _sources(work: Workplace) -> str:
 PROVIDES: Mapping[str, type] = {
     "promote": Promote,
     "expect_access": ExpectAccess,
+    "expect_replayed": ExpectReplayed,
     "expect_rows": ExpectRows,
 }

@@ -13,7 +13,7 @@ stand in `addresses` (kind → address).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -22,6 +22,7 @@ import msgspec
 from cryptography.fernet import Fernet, InvalidToken
 
 from blackstart.model.codec import digest_of
+from blackstart.model.errors import WorldFailed
 from blackstart.model.events import Sighting
 from blackstart.ports.action import Context, Done, Failed, Outcome
 from blackstart.ports.roster import AffectedPerson
@@ -50,6 +51,11 @@ class Open:
     stop the step, because users must hear in any case: a roster older than `max_age_days`, one that
     is not the known one (`known_digest`, when given), people without an address of the kind
     `reached_by`.
+
+    `earlier` is a roster that was sealed some days before. When more than `changed_at_most_percent`
+    of the addresses differ from it, they may have been altered by whoever attacked the platform:
+    people are then told at the earlier addresses, and the action ends as failed, so that the step
+    is not whole.
     """
 
     outputs: ClassVar[Mapping[str, str]] = {
@@ -65,34 +71,25 @@ class Open:
     max_age_days: int = 8
     known_digest: str = ""
     reached_by: str = "email"
+    earlier: str = ""
+    changed_at_most_percent: int = 20
 
     @returns_failures
     def check(self, context: Context) -> Outcome:
         """Open, remember, and say what is doubtful."""
-        sealed = Path(self.roster).read_bytes()
-        try:
-            fernet = Fernet(context.reveal(self.key).strip())
-            opened = fernet.decrypt(sealed.strip())
-            sealed_at = datetime.fromtimestamp(fernet.extract_timestamp(sealed.strip()), UTC)
-        except (InvalidToken, ValueError):
-            return Failed(
-                summary=f"The roster {self.roster} cannot be opened: wrong key, or it was altered.",
-                hint="take another copy of the roster, or its key from the kit",
-            )
-        try:
-            rows = msgspec.json.decode(opened, type=tuple[Row, ...])
-        except msgspec.MsgspecError as wrong:
-            return Failed(
-                summary=f"The roster {self.roster} opens and is no list of people: {wrong}.",
-                hint="seal it again from the platform's list of users",
-            )
-        if not rows:
-            return Failed(
-                summary=f"The roster {self.roster} is empty: nobody would be told.",
-                hint="take an earlier copy, or write the list of users by hand",
-            )
-        people = tuple(_person_of(row) for row in rows)
-        return self._remember(people, sealed_at, digest_of(sealed), context)
+        opened = _open(self.roster, context.reveal(self.key))
+        known = _addresses_in(self.earlier, context.reveal(self.key), self.reached_by)
+        changed = changed_addresses(opened.people, known, self.reached_by)
+        if len(changed) * 100 <= len(known) * self.changed_at_most_percent:
+            return self._remember(opened.people, opened.sealed_at, opened.digest, context)
+        people = tuple(_told_at(one, self.reached_by, changed) for one in opened.people)
+        context.remember(self.audience, people)
+        return Failed(
+            summary=f"{len(changed)} of {len(known)} addresses differ from the earlier roster, as "
+            "after an attack: users are told at the earlier addresses.",
+            hint="compare the two rosters; do not let the platform send anything to the new "
+            "addresses, such as links to set a new password, before each was confirmed",
+        )
 
     def _remember(
         self,
@@ -133,6 +130,64 @@ class Open:
         if unreached:
             doubts.append(f"{unreached} without an address for {self.reached_by}")
         return tuple(doubts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """The people of a roster, when it was sealed, and the SHA-256 of the sealed file."""
+
+    people: tuple[AffectedPerson, ...]
+    sealed_at: datetime
+    digest: str
+
+
+def _open(path: str, key: str) -> _Opened:
+    """Open a sealed roster. Raises WorldFailed when it cannot be used; OSError."""
+    sealed = Path(path).read_bytes()
+    try:
+        fernet = Fernet(key.strip())
+        opened = fernet.decrypt(sealed.strip())
+        sealed_at = datetime.fromtimestamp(fernet.extract_timestamp(sealed.strip()), UTC)
+    except (InvalidToken, ValueError) as wrong:
+        raise WorldFailed(
+            f"The roster {path} cannot be opened: wrong key, or it was altered.",
+            "take another copy of the roster, or its key from the kit",
+        ) from wrong
+    try:
+        rows = msgspec.json.decode(opened, type=tuple[Row, ...])
+    except msgspec.MsgspecError as wrong:
+        raise WorldFailed(
+            f"The roster {path} opens and is no list of people: {wrong}.",
+            "seal it again from the platform's list of users",
+        ) from wrong
+    if not rows:
+        raise WorldFailed(
+            f"The roster {path} is empty: nobody would be told.",
+            "take an earlier copy, or write the list of users by hand",
+        )
+    people = tuple(_person_of(row) for row in rows)
+    return _Opened(people=people, sealed_at=sealed_at, digest=digest_of(sealed))
+
+
+def _addresses_in(path: str, key: str, kind: str) -> Mapping[str, str]:
+    """Return person → address of an earlier roster; one that is not there proves nothing."""
+    if not path or not Path(path).exists():
+        return {}
+    return {one.id: one.addresses[kind] for one in _open(path, key).people if kind in one.addresses}
+
+
+def changed_addresses(
+    people: tuple[AffectedPerson, ...], known: Mapping[str, str], kind: str
+) -> Mapping[str, str]:
+    """Return person → earlier address of everyone whose address is another one now."""
+    now = {one.id: one.addresses.get(kind, "") for one in people}
+    return {one: earlier for one, earlier in known.items() if one in now and now[one] != earlier}
+
+
+def _told_at(person: AffectedPerson, kind: str, earlier: Mapping[str, str]) -> AffectedPerson:
+    if person.id not in earlier:
+        return person
+    return replace(person, addresses={**person.addresses, kind: earlier[person.id]})
 
 
 def _person_of(row: Row) -> AffectedPerson:

@@ -38,22 +38,22 @@ class Loss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Injection:
-    """A defect put in on purpose: where it should stop the recovery and where it did.
+    """A defect put in on purpose: the end that the recovery should come to, and the one it came to.
 
-    Places are `step.action`; `seen_stop` is empty when nothing stopped. `false_news` says, one
-    sentence each, where users were told that all is well although the recovery had to stop.
+    Both are said in the same words, such as `stops at restore_data.credentials`. `false_news` says,
+    one sentence each, where users were told that all is well although the recovery had to stop.
     """
 
     name: str
     meaning: str
-    expected_stop: str
-    seen_stop: str = ""
+    expected: str
+    seen: str = ""
     false_news: tuple[str, ...] = ()
 
     @property
     def is_caught(self) -> bool:
-        """Say whether the recovery stopped exactly where it should, and nobody heard otherwise."""
-        return bool(self.seen_stop) and self.seen_stop == self.expected_stop and not self.false_news
+        """Say whether the recovery ended exactly as it should, and nobody heard otherwise."""
+        return bool(self.seen) and self.seen == self.expected and not self.false_news
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ class Verdict:
 def judge(record: DrillRecord, card: Scorecard) -> Verdict:
     """Return the verdict over the incident as far as it has come."""
     injection = record.injection
-    if injection and not injection.is_caught and (injection.seen_stop or _has_ended(record)):
+    if injection and not injection.is_caught and injection.seen:
         return _judge_missed(injection)
     failed = [step for step in card.steps if step.outcome == "failed"]
     if failed:
@@ -72,21 +72,16 @@ def _judge_missed(injection: Injection) -> Verdict:
         return Verdict(
             tone=Tone.BAD,
             word="False news",
-            headline=f"The recovery stopped at {injection.seen_stop or 'no step'}, and users were "
+            headline=f"The recovery {injection.seen or 'has no end'}, and users were "
             "told that all is well.",
             meaning=f"{sentence('; '.join(injection.false_news))} {sentence(injection.meaning)}",
             remedy="Tell users what is true; find out how that could be sent, then drill again.",
         )
-    seen = (
-        f"the recovery stopped at {injection.seen_stop} instead"
-        if injection.seen_stop
-        else "the recovery went through to its end"
-    )
     return Verdict(
         tone=Tone.BAD,
         word="Not caught",
-        headline=f"The injected defect “{injection.name}” was not caught: {seen}.",
-        meaning=f"The stop was due at {injection.expected_stop}. {sentence(injection.meaning)}",
+        headline=f"The injected defect “{injection.name}” was not caught: {injection.seen}.",
+        meaning=f"Expected was: {injection.expected}. {sentence(injection.meaning)}",
         remedy="Repair the check that should have caught it, then drill again.",
     )
 

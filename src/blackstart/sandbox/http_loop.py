@@ -8,6 +8,7 @@ what a client sees of a server that died at the wrong moment.
 from __future__ import annotations
 
 import signal
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -58,10 +59,19 @@ def in_json(content: object, *, status: int = 200) -> Reply:
 class Loop:
     """A server that answers from threads of its own until it is stopped."""
 
-    def __init__(self, address: str, port: int, answer: Answer) -> None:
-        """Listen at once (port 0: a free one). Raises OSError when the address is taken."""
+    def __init__(
+        self, address: str, port: int, answer: Answer, *, trust: ssl.SSLContext | None = None
+    ) -> None:
+        """Listen at once (port 0: a free one), with `trust` over TLS.
+
+        Raises OSError when the address is taken.
+        """
         self.stopping = threading.Event()
         self._server = _Server((address, port), answer, self.stopping)
+        if trust is not None:  # the handshake is made by the thread of each caller
+            self._server.socket = trust.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from blackstart.sandbox.layout import PlatformPaths, SandboxError
 from blackstart.world import process
 from blackstart.world.clock import wait_until
+from blackstart.world.namespaces import residents
 from blackstart.world.sites import USERS, Site, inside
 
 
@@ -73,3 +76,16 @@ def expect(what: str, is_so: Callable[[], bool], *, timeout_s: float, log: Path)
         return
     last = log.read_text("utf-8", "replace")[-600:].strip() if log.exists() else "(no log)"
     raise SandboxError(f"{what}: not within {timeout_s:g} s; its log ends: {last}", f"read {log}")
+
+
+def end_programs(site: Site, start: str) -> None:
+    """Kill every program of a site whose name starts so, and wait until they are gone."""
+
+    def theirs() -> list[int]:
+        return [one.pid for one in residents(site) if one.command.startswith(start)]
+
+    for pid in theirs():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    log = site.directory / "log" / f"{start}.log"
+    expect(f"the end of {start}", lambda: not theirs(), timeout_s=10, log=log)

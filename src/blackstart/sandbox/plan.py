@@ -24,7 +24,6 @@ from blackstart.sandbox.layout import (
 )
 from blackstart.sandbox.log_server import logs_of
 from blackstart.sandbox.metrics import ALERTMANAGER_PORT, PROMETHEUS_PORT, prometheus_folder
-from blackstart.sandbox.packages import Prepared
 from blackstart.sandbox.provision import GROWERS
 from blackstart.world.files import write_durably
 from blackstart.world.sites import Site, inside
@@ -87,6 +86,7 @@ systems:
       manifest: $backup/manifest.json
       roster: $backup/roster.sealed
       roster_key: "secret:file/$backup/roster.key"
+      earlier_roster: $backup/earlier/roster.sealed
       old_site: $production
       old_database_password: "secret:file/$backup/old-database.password"
       ca_certificate: $pki/ca.pem
@@ -132,7 +132,7 @@ systems:
 """)
 
 
-def write_plan(layout: Layout, prepared: Prepared, outside: Site) -> Path:
+def write_plan(layout: Layout, outside: Site) -> Path:
     """Write the plan of this run and return its path."""
     here = ADDRESSES[ELSEWHERE]
     content = _PLAN.substitute(
@@ -149,7 +149,7 @@ def write_plan(layout: Layout, prepared: Prepared, outside: Site) -> Path:
         stack=STACK_VERSION,
         public_name=PUBLIC_NAME,
         artefacts=layout.artefacts,
-        packages=prepared.usr,
+        packages=layout.artefacts / "usr",
         backup=layout.backup,
         stanza=STANZA,
         production=PRODUCTION,

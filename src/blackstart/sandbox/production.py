@@ -63,6 +63,8 @@ def lay_out_elsewhere(layout: Layout, prepared: Prepared, seed: Seed) -> None:
     if not usr.is_symlink():
         usr.symlink_to(prepared.usr)
     database.must_copy(seed.backup, layout.backup)
+    earlier = make_folder(layout.backup / "earlier")
+    database.must_copy(layout.backup / "roster.sealed", earlier / "roster.sealed")
     make_folder(layout.backup / "wal", "postgres")
     database.must_copy(seed.secrets, layout.secrets)
 

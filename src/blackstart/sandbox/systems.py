@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from blackstart.sandbox import plan, production, writer
-from blackstart.sandbox.injections import INJECTIONS, Injection
+from blackstart.sandbox.injection import Injection
+from blackstart.sandbox.injections import INJECTIONS
 from blackstart.sandbox.layout import PUBLIC_NAME, Layout
 from blackstart.sandbox.on_site import put_file
 from blackstart.sandbox.packages import Prepared, Tell, prepare
@@ -92,7 +93,7 @@ class FlowFuse:
 
     def write_plan(self, layout: Layout, outside: Site) -> Path:
         """Write the plan of this run."""
-        return plan.write_plan(layout, self.prepared, outside)
+        return plan.write_plan(layout, outside)
 
     def start_writer(self, layout: Layout, outside: Site) -> int:
         """Start the user who makes applications."""

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from blackstart.sandbox.injection import Injection, stops_at
 from blackstart.sandbox.injections import INJECTIONS as OF_FLOWFUSE
-from blackstart.sandbox.injections import Injection, When
 from blackstart.sandbox.layout import PRODUCTION, Layout, SandboxError
 from blackstart.sandbox.on_site import put_file, sql
 from blackstart.sandbox.webapp.names import DATABASE
@@ -61,29 +61,25 @@ INJECTIONS = {
             name="emptied-table",
             what="a table of the application is emptied just before the disaster, and the WAL "
             "faithfully says so",
-            when=When.BEFORE_DISASTER,
-            expected_stop="restore_data.rows",
+            expected=stops_at("restore_data.rows"),
             inject=_empty_table,
         ),
         Injection(
             name="altered-record",
             what="a known record says something else, all counts stay right",
-            when=When.BEFORE_DISASTER,
-            expected_stop="verify_platform.pages",
+            expected=stops_at("verify_platform.pages"),
             inject=_alter_record,
         ),
         Injection(
             name="other-passwords",
             what="the accounts are there and their old passwords do not open them",
-            when=When.BEFORE_DISASTER,
-            expected_stop="verify_platform.login",
+            expected=stops_at("verify_platform.login"),
             inject=_replace_passwords,
         ),
         Injection(
             name="damaged-package",
             what="one bit of the application's artefact, kept elsewhere, is another",
-            when=When.BEFORE_DISASTER,
-            expected_stop="deploy_platform.install",
+            expected=stops_at("deploy_platform.install"),
             inject=_damage_package,
         ),
         *(OF_FLOWFUSE[name] for name in _SHARED),

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The end of an injected drill: read from its record, in the words in which it was expected."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from blackstart.cli.faults import Trial, seen_in
+from blackstart.cli.outcome import seen_end, with_injection
+from blackstart.model.events import StepEnded
+from blackstart.model.incident import fold
+from blackstart.reports.record import DrillRecord
+from blackstart.sandbox.injection import HEALTHY, Injection, degrades, refuses, stops_at
+from blackstart.sandbox.layout import Layout
+from tests.sample_records import sample_record, stopped_record
+
+STOP = stops_at("restore_data.credentials")
+INJECTION = Injection(name="wrong-credential-secret", what="A key.", expected=STOP)
+
+
+def left(folder: Path, **injection: str) -> Path:
+    """Leave what a drill leaves: its log, and with `injection` a record."""
+    (folder / "drill.log").write_text("first\nlast words\n")
+    if injection:
+        (folder / "i1").mkdir()
+        record = {"record": {"injection": injection, "more": 1}, "result": {}}
+        (folder / "i1" / "record.json").write_text(json.dumps(record))
+    return folder
+
+
+def test_the_end_is_what_the_record_says(tmp_path: Path) -> None:
+    folder = left(tmp_path, expected=STOP, seen=STOP)
+    assert seen_in(folder, set(), 0) == STOP
+    trial = Trial(injection=INJECTION, seen=STOP, took_s=1.0, folder=folder)
+    assert trial.is_as_expected
+    assert not replace(trial, seen=HEALTHY).is_as_expected
+
+
+def test_a_good_end_with_a_bad_exit_code_is_not_good(tmp_path: Path) -> None:
+    folder = left(tmp_path, expected=STOP, seen=STOP)
+    assert "exit code 6" in seen_in(folder, set(), 6)
+
+
+def test_an_earlier_record_does_not_count(tmp_path: Path) -> None:
+    folder = left(tmp_path, expected=STOP, seen=STOP)
+    before = set(folder.glob("*/record.json"))
+    assert seen_in(folder, before, 0).startswith("no record, exit code 0: first last words")
+
+
+@pytest.mark.parametrize("code", [3, 4, 8])
+def test_a_refusal_is_an_end(tmp_path: Path, code: int) -> None:
+    assert seen_in(left(tmp_path), set(), code) == refuses(code)
+
+
+def test_each_end_has_its_words() -> None:
+    good, stopped = sample_record(), stopped_record()
+    assert seen_end(good, fold(good.facts)) == HEALTHY
+    assert seen_end(stopped, fold(stopped.facts)) == STOP
+    worse = degraded(good)
+    assert seen_end(worse, fold(worse.facts)) == degrades("announce_recovery")
+    half = replace(good, facts=good.facts[: len(good.facts) // 2])
+    assert seen_end(half, fold(half.facts)) == "no end"
+
+
+def degraded(record: DrillRecord) -> DrillRecord:
+    facts = list(record.facts)
+    for number, fact in enumerate(facts):
+        event = fact.event
+        if isinstance(event, StepEnded) and event.step == "announce_recovery":
+            worse = replace(event, outcome="degraded", reason="a device was held off.")
+            facts[number] = replace(fact, event=worse)
+    return replace(record, facts=tuple(facts))
+
+
+def test_what_a_witness_saw_is_part_of_the_end(tmp_path: Path) -> None:
+    record, layout = stopped_record(), Layout(tmp_path)
+    (layout.elsewhere / "mail").mkdir(parents=True)
+    seen = with_injection(record, INJECTION, layout, fold(record.facts)).injection
+    assert seen is not None
+    assert seen.is_caught
+    harmed = replace(INJECTION, witness=lambda _: "its device cleared its configuration")
+    seen = with_injection(record, harmed, layout, fold(record.facts)).injection
+    assert seen is not None
+    assert seen.seen == f"{STOP}, and its device cleared its configuration"
+    assert not seen.is_caught
