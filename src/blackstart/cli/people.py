@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from difflib import unified_diff
 from pathlib import Path
 
 import click
@@ -199,7 +200,13 @@ def waive(asked: Asked, rule: str, second: str, lasting: str) -> None:
 @steering
 @with_plan
 def amend(asked: Asked, plan_path: Path) -> None:
-    """Put another plan file in force, for steps that have not begun."""
+    """Put another plan file in force, for steps that have not begun, and show what differs."""
+    before = incident_named(asked.home, asked.incident).plan
+    old = asked.home.evidence.fetch(before).decode("utf-8", "replace").splitlines()
+    new = plan_path.read_text("utf-8", "replace").splitlines() if plan_path.exists() else []
+    if not asked.in_json:
+        for line in unified_diff(old, new, "the plan in force", str(plan_path), lineterm="", n=1):
+            click.echo(line)
     asked.show(
         lambda: amend_plan(asked.home, asked.incident, plan_path, by=asked.person, why=asked.why)
     )
