@@ -19,6 +19,7 @@ from blackstart.model.incident import Incident, fold
 from blackstart.model.states import IncidentState, StepState
 from blackstart.ports.action import Context, Finding, NotDone
 from blackstart.ports.journal import Journal
+from tests.engine_people import at_gate, stand_down
 from tests.engine_verbs import VERBS, Touch
 from tests.engine_world import (
     ANSWERS,
@@ -95,7 +96,9 @@ def live(world: World, journal: Deadly) -> Incident | None:
     people.start()
     limit.start()
     try:
-        return drive(house_in(world, journal), INCIDENT, stop, is_told)
+        return drive(
+            house_in(world, journal), INCIDENT, stop, lambda i: is_told(i) or stood_down(i)
+        )
     except Died:
         return None
     finally:
@@ -161,3 +164,32 @@ def test_an_action_that_lies_about_its_work_is_caught_by_this_test(tmp_path: Pat
     writes = count_writes(tmp_path / "count")
     with pytest.raises(AssertionError, match="an effect was made twice"):
         die_at_each(tmp_path, writes, verbs)
+
+
+def stood_down(incident: Incident) -> bool:
+    return (
+        "signoff" in incident.asks
+        and {run.outcome for run in incident.runs.values()} == {"stood_down"}
+        and all(notice.settled for notice in incident.notices.values())
+    )
+
+
+def test_dying_at_any_write_of_a_stand_down_leaves_nothing_behind(tmp_path: Path) -> None:
+    for number in range(1, 60, max(1, STRIDE // 2)):
+        world = make_world(tmp_path / str(number))
+        journal = journal_in(world)
+        report(journal)
+        at_gate(world, journal)
+        stand_down(world, journal)
+        countdown = [number]
+        live(world, Deadly(journal, countdown, "after"))
+        journal.close()
+        again = journal_in(world)
+        again.release(INCIDENT, "test")
+        drive_to_end(world, again, says={}, holder="second", is_enough=stood_down)
+        assert world.done() == {}
+        assert set(world.told().values()) == {1}
+        again.close()
+        if countdown[0] > 0:
+            return  # it lived to the end: every write was died at
+    raise AssertionError("a stand-down has fewer writes than that")
