@@ -17,12 +17,13 @@ from blackstart.model import events as ev
 from blackstart.model.asks import Answer, answer
 from blackstart.model.errors import Refused
 from blackstart.model.incident import Incident, fold
-from blackstart.model.runbook import MANUAL, ActionSpec, Runbook
+from blackstart.model.runbook import MANUAL, ActionSpec, Runbook, StepSpec
 from blackstart.model.states import IncidentState, StepState
 from blackstart.ports.action import Context, Finding, Outcome, Unknown
 from blackstart.ports.journal import Entry
 from tests.engine_verbs import VERBS, Touch
 from tests.engine_world import (
+    ANSWERS,
     INCIDENT,
     close_all,
     drive_to_end,
@@ -72,18 +73,23 @@ def test_two_systems_have_a_run_each_and_users_hear_of_the_outage_once(tmp_path:
 
 
 def by_hand(runbook: Runbook) -> Runbook:
-    """Replace what creates the site by a person's work that gives its output."""
+    """Replace what creates the site by a person's work, and let a person look at what it gave."""
     manual = ActionSpec(
         name="site",
         use=MANUAL,
         params={"text": "Order a host.", "outputs": ["value"], "evidence": True},
         expected_s=1200,
     )
-    steps = tuple(
-        replace(step, do=(manual,), owner="devops") if step.name == "create_environment" else step
-        for step in runbook.steps
+    look = ActionSpec(
+        name="look", use=MANUAL, params={"text": "Look at ${create_environment.value}."}
     )
-    return replace(runbook, steps=steps)
+
+    def changed(step: StepSpec) -> StepSpec:
+        if step.name == "create_environment":
+            return replace(step, do=(manual,), owner="devops")
+        return replace(step, do=(*step.do, look)) if step.name == "restore_data" else step
+
+    return replace(runbook, steps=tuple(changed(step) for step in runbook.steps))
 
 
 def test_work_by_hand_is_asked_of_its_owner_and_gives_what_follows_needs(tmp_path: Path) -> None:
@@ -114,9 +120,11 @@ def test_work_by_hand_is_asked_of_its_owner_and_gives_what_follows_needs(tmp_pat
             answer(known_in(world), fold(journal.read(INCIDENT)), ask.opened.ask, given)
     shown = Answer(text="done", by="p4", outputs={"value": "h1"}, evidence=("e" * 64,))
     give(world, journal, lambda known, i: answer(known, i, ask.opened.ask, shown))
-    drive_to_end(world, journal)
+    ended = drive_to_end(world, journal, says={**ANSWERS, "manual": "done"})
     database = next(mark for mark in world.marks.iterdir() if "database" in mark.name)
     assert database.read_text() == "h1\n"
+    looked = next(ask for name, ask in ended.asks.items() if ":look:" in name)
+    assert looked.opened.text == "Look at h1."
 
 
 def test_work_by_hand_that_fails_stops_and_is_asked_again_on_retry(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from blackstart.bootstrap import (
 from blackstart.cli.driving import stop_on_signals
 from blackstart.cli.options import as_json, moment_of, with_home, with_plan
 from blackstart.cli.ordering import Asked
-from blackstart.cli.standing import every, find
+from blackstart.cli.standing import ask_named, every, find
 from blackstart.cli.steps import kept, outputs_of
 from blackstart.engine.decide import is_waiting
 from blackstart.engine.runner import drive
@@ -119,7 +119,10 @@ def answer(
     why: str,
     in_json: bool,
 ) -> None:
-    """Answer the question ASK of INCIDENT ('.' is the only open one) with TEXT."""
+    """Answer the question ASK of INCIDENT ('.' is the only open one) with TEXT.
+
+    A part of the question's name will do where only one has it: the step, say.
+    """
     opened = open_home(home)
     asked = Asked(
         home=opened,
@@ -129,7 +132,7 @@ def answer(
         in_json=in_json,
     )
     given = replace(asked.answer(text), outputs=outputs_of(outputs), evidence=kept(opened, files))
-    asked.carry_out(lambda known, state: answered(known, state, ask, given))
+    asked.carry_out(lambda known, state: answered(known, state, ask_named(state, ask), given))
 
 
 @click.command()

@@ -109,6 +109,20 @@ def _with_estimate(incident: Incident, option: Option) -> Option:
     )
 
 
+def _short_name(incident: Incident, ask: AskView) -> str:
+    """Return the name of the question's step where that says which is meant, else its own name."""
+    step = ask.opened.step
+    fitting = [one for one in incident.open_asks() if step in one.opened.ask]
+    return step if step and len(fitting) == 1 else ask.opened.ask
+
+
+def ask_named(incident: Incident, text: str) -> str:
+    """Return the open question of this name, or the only one that has the text in its name."""
+    names = [ask.opened.ask for ask in incident.open_asks()]
+    fitting = [name for name in names if text in name]
+    return text if text in names or len(fitting) != 1 else fitting[0]
+
+
 def _side_by_side(incident: Incident, ask: AskView, now: datetime) -> Iterator[str]:
     goals_s = [run.estimate.goal_s for run in incident.runs.values() if run.estimate]
     table = options_table(
@@ -124,7 +138,8 @@ def _side_by_side(incident: Incident, ask: AskView, now: datetime) -> Iterator[s
 
 def _questions(incident: Incident, now: datetime) -> Iterator[str]:
     for ask in incident.open_asks():
-        yield click.style(f"  ? {ask.opened.ask}: {ask.opened.text}", fg="yellow")
+        text = ask.opened.text.replace("\n", "\n    ")
+        yield click.style(f"  ? {ask.opened.ask}: {text}", fg="yellow")
         due = f", by {say_moment(ask.due_at)}" if ask.due_at else ""
         yield f"    asked: {', '.join(ask.persons)} ({ask.opened.role}){due}"
         if ask.opened.outputs:
@@ -134,7 +149,7 @@ def _questions(incident: Incident, now: datetime) -> Iterator[str]:
             yield from _side_by_side(incident, ask, now)
         else:
             yield from (f"    * {say_option(option)}" for option in ask.opened.options)
-        yield f"    blackstart answer {incident.id} {ask.opened.ask} ANSWER --as YOU"
+        yield f"    blackstart answer {incident.id} {_short_name(incident, ask)} ANSWER --as YOU"
 
 
 def as_rows(journal: Journal, incident: Incident) -> dict[str, object]:

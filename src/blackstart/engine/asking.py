@@ -16,7 +16,8 @@ from blackstart.model.commands import OPTIONS
 from blackstart.model.incident import AskView, Incident, RunView
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Plan
-from blackstart.model.runbook import Phase, Runbook, StepSpec
+from blackstart.model.references import substitute
+from blackstart.model.runbook import ActionSpec, Param, Phase, Runbook, StepSpec
 from blackstart.model.states import IncidentState, StepState, lets_others_go
 from blackstart.model.steering import gate_name, gates_of
 from blackstart.model.words import say_duration, say_moment
@@ -246,7 +247,7 @@ def _by_hand(
             continue
         step, name = ready.step.name, ready.spec.name
         key = f"manual:{run.started.run}:{step}:{name}:{ready.attempt}"
-        params = ready.spec.params
+        params = _known_params(ready.spec, run)
         wanted = params.get("outputs")
         asked = _ask(
             plan,
@@ -270,6 +271,16 @@ def _by_hand(
             outputs=tuple(str(one) for one in wanted) if isinstance(wanted, list) else (),
             needs_evidence=bool(params.get("evidence")),
         )
+
+
+def _known_params(spec: ActionSpec, run: RunView) -> Mapping[str, Param]:
+    """Return the parameters with what others gave; what nobody gave stays as it is written."""
+    known = {
+        f"{step}.{name}": value
+        for step, given in run.outputs().items()
+        for name, value in given.items()
+    }
+    return {key: substitute(value, known) for key, value in spec.params.items()}
 
 
 def _undo(
