@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from blackstart.cli.faults import Trial, seen_in
+from blackstart.cli.follow import has_come_through, has_stopped
 from blackstart.cli.outcome import seen_end, with_injection
-from blackstart.model.events import StepEnded
+from blackstart.model.events import NoticeSettled, RunEnded, StepEnded
 from blackstart.model.incident import fold
 from blackstart.reports.record import DrillRecord
 from blackstart.sandbox.injection import HEALTHY, Injection, degrades, refuses, stops_at
@@ -74,6 +75,20 @@ def degraded(record: DrillRecord) -> DrillRecord:
             worse = replace(event, outcome="degraded", reason="a device was held off.")
             facts[number] = replace(fact, event=worse)
     return replace(record, facts=tuple(facts))
+
+
+def test_an_end_is_known_before_everything_is_said() -> None:
+    good, stopped = sample_record().facts, stopped_record().facts
+    ended = next(n for n, fact in enumerate(good) if isinstance(fact.event, RunEnded))
+    assert has_come_through(fold(good[: ended + 1]))
+    assert not has_come_through(fold(good[:ended]))
+    assert not has_come_through(fold(stopped))
+    untold = [n for n, fact in enumerate(good[:ended]) if isinstance(fact.event, NoticeSettled)]
+    facts = tuple(fact for n, fact in enumerate(good[: ended + 1]) if n != untold[0])
+    lacking = tuple(replace(fact, seq=number) for number, fact in enumerate(facts, start=1))
+    assert not has_come_through(fold(lacking))
+    assert not has_stopped(fold(good))
+    assert has_stopped(fold(stopped))
 
 
 def test_what_a_witness_saw_is_part_of_the_end(tmp_path: Path) -> None:

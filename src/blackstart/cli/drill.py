@@ -209,7 +209,7 @@ def _follow(
                 show=view.refresh,
                 limit_s=choices.limit_s if choices.decide == "auto" else ASKING_LIMIT_S,
                 stop=interrupts.stop,
-                ends_at_stop=choices.injection is not None,
+                ends_early=choices.injection is not None,
             )
     except Stopped as stopped:
         return stopped

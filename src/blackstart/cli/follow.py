@@ -60,12 +60,12 @@ def follow(
     show: Callable[[], None],
     limit_s: float,
     stop: threading.Event,
-    ends_at_stop: bool = False,
+    ends_early: bool = False,
 ) -> Incident:
     """Follow until the drill is over, and return the incident.
 
-    With `ends_at_stop` it is over as soon as people were asked about a stop: what still runs beside
-    it, or is still being told, does not count.
+    With `ends_early` it is over as soon as its end is known: people were asked about a stop, or the
+    system is restored and all that was told until then has arrived or was refused.
 
     Raises Stopped when the agent died or the limit passed, KeyboardInterrupt when `stop` was set.
     """
@@ -74,7 +74,7 @@ def follow(
     while True:
         followed.read()
         show()
-        if followed.incident and _is_over(followed, followed.incident, ends_at_stop=ends_at_stop):
+        if followed.incident and _is_over(followed, followed.incident, ends_early=ends_early):
             return followed.incident
         if followed.incident:
             for ask in followed.incident.open_asks():
@@ -90,8 +90,8 @@ def follow(
             raise KeyboardInterrupt
 
 
-def _is_over(followed: Followed, incident: Incident, *, ends_at_stop: bool) -> bool:
-    if ends_at_stop and has_stopped(incident):
+def _is_over(followed: Followed, incident: Incident, *, ends_early: bool) -> bool:
+    if ends_early and (has_stopped(incident) or has_come_through(incident)):
         return True
     house = followed.house = followed.house or house_of(followed.home, followed.id)
     return is_over(house.plan, house.runbooks, incident, followed.home.clock.now())
@@ -101,6 +101,14 @@ def has_stopped(incident: Incident) -> bool:
     """Say whether a step failed that holds the recovery back, and people were asked about it."""
     asked = any(ask.opened.kind == "stopped" for ask in incident.open_asks())
     return asked and bool(place_of_stop(incident))
+
+
+def has_come_through(incident: Incident) -> bool:
+    """Say whether the system is restored and nothing that was told before is still under way."""
+    end = incident.restored_at
+    return end is not None and all(
+        notice.settled or notice.queued_at >= end for notice in incident.notices.values()
+    )
 
 
 def is_over(plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime) -> bool:
