@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from blackstart.cli.faults import Trial, seen_in
+from blackstart.cli.faults import Trial, seen_in, steps_before_end
 from blackstart.cli.follow import has_come_through, has_stopped
 from blackstart.cli.outcome import seen_end, with_injection
 from blackstart.model.events import NoticeSettled, RunEnded, StepEnded
@@ -75,6 +75,15 @@ def degraded(record: DrillRecord) -> DrillRecord:
             worse = replace(event, outcome="degraded", reason="a device was held off.")
             facts[number] = replace(fact, event=worse)
     return replace(record, facts=tuple(facts))
+
+
+def test_the_long_drills_begin_first() -> None:
+    ends = (degrades("announce_recovery"), stops_at("update_dns.admit"), STOP, refuses(8))
+    drills = [replace(INJECTION, expected=end) for end in ends]
+    drills[-1] = replace(drills[-1], environment={"PATH": "/nonexistent"})
+    lengths = [steps_before_end(drill) for drill in drills]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] > lengths[1] > lengths[2] > lengths[3]
 
 
 def test_an_end_is_known_before_everything_is_said() -> None:
