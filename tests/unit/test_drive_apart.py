@@ -296,3 +296,37 @@ def test_a_driver_whose_claim_was_taken_meanwhile_stops(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"took over|driven by another"):
         drive_to_end(world, journal, says={}, is_enough=take_it_away)
     assert fold(journal.read(INCIDENT)).state is IncidentState.REPORTED
+
+
+def failing_roll(runbook: Runbook) -> Runbook:
+    """Let telling users have a look that fails before the roster, one after it, one that waits."""
+    fails = str(Path("/"))  # a path that exists
+
+    def changed(step: StepSpec) -> StepSpec:
+        if step.name != "notify_users":
+            return step
+        bad = ActionSpec(name="bad", use="look.it", params={"fails_while": fails})
+        good = ActionSpec(name="good", use="look.it")
+        cut = ActionSpec(name="cut", use="look.it", after=("notify_users.bad",))
+        last = ActionSpec(name="last", use="look.it", after=("notify_users.cut",))
+        return replace(step, do=(bad, *step.do, good, cut, last))
+
+    return replace(runbook, steps=tuple(changed(step) for step in runbook.steps))
+
+
+def test_telling_goes_on_where_one_of_its_actions_fails(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "w", change=failing_roll)
+    journal = journal_in(world)
+    report(journal)
+    ended = drive_to_end(world, journal)
+    step = next(iter(ended.runs.values())).step("notify_users")
+    assert step.state is StepState.DEGRADED
+    assert "it does not answer" in step.reason
+    assert {name for name, action in step.actions.items() if action.state == "done"} == {
+        "roster",
+        "good",
+    }
+    assert not {"cut", "last"} & set(step.actions)
+    outage = next(n for n in ended.notices.values() if n.queued.kind == "outage")
+    assert outage.settled is not None
+    assert outage.settled.accepted == 2

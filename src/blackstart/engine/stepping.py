@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from blackstart.engine.leftover import is_acted, is_spent
 from blackstart.engine.telling import notices_of_step
 from blackstart.model import events as ev
-from blackstart.model.incident import ActionView, Incident, RunView, StepView
+from blackstart.model.incident import ActionView, Incident, RunView
 from blackstart.model.runbook import MANUAL, ActionSpec, Phase, Runbook, StepSpec
 from blackstart.model.states import ActionState, IncidentState, StepState, lets_others_go
 from blackstart.model.steering import gate_is_open
@@ -63,10 +64,10 @@ def _end_of(incident: Incident, run: RunView, step: StepSpec) -> tuple[str, str]
     states = [run.action(step.name, spec.name).state for spec in step.do]
     if ActionState.STARTED in states:
         return None
-    failed = [spec for spec in step.do if _is_spent(view, spec)]
+    failed = [spec for spec in step.do if is_spent(view, spec)]
     if failed and step.blocking:
         return "failed", view.actions[failed[0].name].summary
-    if not failed and any(state is not ActionState.DONE for state in states):
+    if not is_acted(run, step):
         return None
     untold = _untold(incident, run, step)
     if untold is None:
@@ -110,8 +111,8 @@ def ready_actions(runbook: Runbook, incident: Incident, run: RunView) -> Iterato
     """
     for step in runbook.steps:
         view = run.step(step.name)
-        is_over = view.state is not StepState.RUNNING or any(
-            _is_spent(view, spec) for spec in step.do
+        is_over = view.state is not StepState.RUNNING or (
+            step.blocking and any(is_spent(view, spec) for spec in step.do)
         )
         for spec in step.do:
             action = run.action(step.name, spec.name)
@@ -123,6 +124,7 @@ def ready_actions(runbook: Runbook, incident: Incident, run: RunView) -> Iterato
                 not is_over
                 and not incident.paused
                 and action.state is not ActionState.DONE
+                and not is_spent(view, spec)
                 and _is_free(run, step, spec)
             ):
                 yield _next_attempt(step, spec, action)
@@ -138,15 +140,6 @@ def _next_attempt(step: StepSpec, spec: ActionSpec, action: ActionView) -> Ready
 def is_manual(spec: ActionSpec) -> bool:
     """Say whether a person does the action."""
     return spec.use == MANUAL
-
-
-def _is_spent(view: StepView, spec: ActionSpec) -> bool:
-    action = view.actions.get(spec.name)
-    return bool(
-        action
-        and action.state is ActionState.FAILED
-        and (action.attempt >= spec.attempts + action.ordered_again or action.is_held)
-    )
 
 
 def _is_free(run: RunView, step: StepSpec, spec: ActionSpec) -> bool:

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from blackstart.engine.leftover import is_acted
 from blackstart.model.incident import Incident, RunView
 from blackstart.model.notices import EVERYONE
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Mode, Plan
 from blackstart.model.runbook import NoticeSpec, Runbook, StepSpec
-from blackstart.model.states import ActionState, AskState, IncidentState, StepState
+from blackstart.model.states import AskState, IncidentState, StepState
 
 INCIDENT_CHANNEL = "incident"
 STAFF_CHANNEL = "staff"
@@ -153,7 +154,7 @@ def _about_situations(incident: Incident) -> Iterator[Notice]:
 def _about_steps(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[Notice]:
     for run in incident.runs.values():
         for step in runbooks[run.started.system].steps:
-            if run.step(step.name).state is not StepState.RUNNING or not _is_acted(run, step):
+            if run.step(step.name).state is not StepState.RUNNING or not is_acted(run, step):
                 continue
             names = notices_of_step(run, step)
             for spec, name in zip(step.notices, names, strict=True):
@@ -171,11 +172,6 @@ def _about_steps(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterato
                 )
 
 
-def _is_acted(run: RunView, step: StepSpec) -> bool:
-    ended = (ActionState.DONE, ActionState.FAILED)
-    return all(run.action(step.name, spec.name).state in ended for spec in step.do)
-
-
 def _is_acted_everywhere(runbooks: Mapping[str, Runbook], incident: Incident, name: str) -> bool:
     steps = (
         (run, step)
@@ -183,7 +179,7 @@ def _is_acted_everywhere(runbooks: Mapping[str, Runbook], incident: Incident, na
         for step in runbooks[run.started.system].steps
         if step.name == name
     )
-    return all(is_final_step(run, step) or _is_acted(run, step) for run, step in steps)
+    return all(is_final_step(run, step) or is_acted(run, step) for run, step in steps)
 
 
 def is_final_step(run: RunView, step: StepSpec) -> bool:
