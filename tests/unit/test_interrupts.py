@@ -118,7 +118,7 @@ def test_ctrl_c_ends_it_at_once_with_one_sentence_and_cleans_up(cache: Path, wha
 def test_an_answer_is_asked_for_until_it_is_one_of_the_choices(cache: Path) -> None:
     terminal = Terminal(cache, "ask")
     try:
-        terminal.read_until("(go, no-go): ")
+        terminal.read_until("(go, no-go; the first letters do): ")
         terminal.type(b"perhaps\n")
         terminal.read_until("'perhaps' is none of them.")
         terminal.type(b"go\n")
@@ -134,7 +134,7 @@ def test_an_answer_is_asked_for_until_it_is_one_of_the_choices(cache: Path) -> N
 def test_the_end_of_the_input_is_an_interruption(cache: Path) -> None:
     terminal = Terminal(cache, "ask")
     try:
-        terminal.read_until("(go, no-go): ")
+        terminal.read_until("(go, no-go; the first letters do): ")
         terminal.type(b"\x04")
         terminal.read_until("")
         assert terminal.child.wait(LIMIT_S) == 130

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from rich.text import Text
 
 from blackstart.bootstrap import open_home
 from blackstart.cli.ending import Counted, count_loss, keep_traces
@@ -198,7 +199,8 @@ def _follow(
     if choices.decide == "ask":
         typed = TypedLines(interrupts.stop)
         answer = ask_at_terminal(
-            lambda ask: prompt_at_terminal(console, view, followed, ask, typed)
+            lambda ask: prompt_at_terminal(console, view, followed, ask, typed),
+            lambda said: console.print(Text(said, style="red")),
         )
     try:
         with view:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,7 +25,9 @@ from blackstart.model.runbook import Runbook
 from blackstart.model.states import IncidentState
 
 EVERY_S = 0.2
+END = "end"  # what the person at the terminal says to a stop to leave it as it is
 AUTOMATIC_ANSWERS = {"acknowledge": "acknowledged", "decision": "rebuild", "gate": "go"}
+Give = Callable[["Followed", AskView, str, str, str], None]  # …, answer, reason, how it was given
 _WHY = "answered automatically: a drill on the sandbox with nobody at the terminal"
 
 
@@ -38,6 +41,7 @@ class Followed:
     incident: Incident | None = None
     house: Installation | None = None
     seen_open: dict[str, datetime] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)  # questions that nobody here will answer
 
     def read(self) -> None:
         """Read what was added to the record."""
@@ -77,8 +81,7 @@ def follow(
         if followed.incident and _is_over(followed, followed.incident, ends_early=ends_early):
             return followed.incident
         if followed.incident:
-            for ask in followed.incident.open_asks():
-                answer(followed, ask)
+            _let_answer(followed, followed.incident.open_asks(), answer)
         if not is_alive():
             raise Stopped("Blackstart's agent died.", "Read agent.log beside the report.")
         if clock.monotonic_s() > deadline_s:
@@ -90,9 +93,25 @@ def follow(
             raise KeyboardInterrupt
 
 
+def _let_answer(
+    followed: Followed,
+    asks: tuple[AskView, ...],
+    answer: Callable[[Followed, AskView], None],
+) -> None:
+    """Let each question be answered; an answer can end the questions that come after it."""
+    for ask in asks:
+        if followed.incident and ask.opened.ask in {
+            each.opened.ask for each in followed.incident.open_asks()
+        }:
+            answer(followed, ask)
+
+
 def _is_over(followed: Followed, incident: Incident, *, ends_early: bool) -> bool:
     if ends_early and (has_stopped(incident) or has_come_through(incident)):
         return True
+    stops = {ask.opened.ask for ask in incident.open_asks() if ask.opened.kind == "stopped"}
+    if not stops <= followed.left:  # somebody here is still to be asked
+        return False
     house = followed.house = followed.house or house_of(followed.home, followed.id)
     return is_over(house.plan, house.runbooks, incident, followed.home.clock.now())
 
@@ -135,36 +154,49 @@ def answer_after(delay_s: float) -> Callable[[Followed, AskView], None]:
     def answer(followed: Followed, ask: AskView) -> None:
         text = AUTOMATIC_ANSWERS.get(ask.opened.kind)
         if text is None:
+            followed.left.add(ask.opened.ask)
             return
         now = followed.home.clock.now()
         seen = followed.seen_open.setdefault(ask.opened.ask, now)
         if (now - seen).total_seconds() >= delay_s:
-            _give(followed, ask, text, _WHY, AUTOMATIC)
+            with suppress(BlackstartError):  # somebody else answered, or it no longer matters
+                _give(followed, ask, text, _WHY, AUTOMATIC)
+            followed.read()
 
     return answer
 
 
 def ask_at_terminal(
     prompt: Callable[[AskView], tuple[str, str]],
+    tell: Callable[[str], None],
+    give: Give | None = None,
 ) -> Callable[[Followed, AskView], None]:
-    """Return what lets the person at the terminal be the incident commander."""
+    """Return what lets the person at the terminal be the incident commander.
+
+    A refused answer is told, and what is still open then is asked again.
+    """
 
     def answer(followed: Followed, ask: AskView) -> None:
-        if ask.opened.kind in ("question", "signoff"):
+        name = ask.opened.ask
+        if ask.opened.kind in ("question", "signoff") or name in followed.left:
             return
         text, why = prompt(ask)
-        _give(followed, ask, text, why, "terminal")
+        if text == END:
+            followed.left.add(name)
+            return
+        try:
+            (give or _give)(followed, ask, text, why, "terminal")
+        except BlackstartError as refused:
+            tell(str(refused))
+        followed.read()
 
     return answer
 
 
 def _give(followed: Followed, ask: AskView, text: str, why: str, how: str) -> None:
-    try:
-        give_answer(
-            followed.home, followed.id, ask.opened.ask, text, by=ask.persons[0], why=why, how=how
-        )
-    except BlackstartError:
-        followed.read()  # somebody else answered, or it no longer matters: look at the newer facts
+    give_answer(
+        followed.home, followed.id, ask.opened.ask, text, by=ask.persons[0], why=why, how=how
+    )
 
 
 def place_of_stop(incident: Incident) -> str:

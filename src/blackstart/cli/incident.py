@@ -21,6 +21,7 @@ from blackstart.cli.options import as_json, moment_of, with_home, with_plan
 from blackstart.cli.ordering import Asked
 from blackstart.cli.standing import ask_named, every, find
 from blackstart.cli.steps import kept, outputs_of
+from blackstart.cli.typed import fitting
 from blackstart.engine.decide import is_waiting
 from blackstart.engine.runner import drive
 from blackstart.model.asks import answer as answered
@@ -121,7 +122,8 @@ def answer(
 ) -> None:
     """Answer the question ASK of INCIDENT ('.' is the only open one) with TEXT.
 
-    A part of the question's name will do where only one has it: the step, say.
+    A part of the question's name will do where only one has it (the step, say), and of an option
+    its first letters.
     """
     opened = open_home(home)
     asked = Asked(
@@ -132,7 +134,21 @@ def answer(
         in_json=in_json,
     )
     given = replace(asked.answer(text), outputs=outputs_of(outputs), evidence=kept(opened, files))
-    asked.carry_out(lambda known, state: answered(known, state, ask_named(state, ask), given))
+    asked.carry_out(
+        lambda known, state: answered(
+            known,
+            state,
+            ask_named(state, ask),
+            replace(given, text=meant(state, ask_named(state, ask), text)),
+        )
+    )
+
+
+def meant(incident: Incident, ask: str, text: str) -> str:
+    """Return the option of the question that the text means, the text itself when it is free."""
+    view = incident.asks.get(ask)
+    found = fitting(text, [option.name for option in view.opened.options]) if view else ()
+    return found[0] if len(found) == 1 else text
 
 
 @click.command()

@@ -75,7 +75,7 @@ class LiveView:
         self._pace = _Pace()
         self._told_seq = 0
         self._stage = ""
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._live = self._new()
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -92,13 +92,17 @@ class LiveView:
         if not self._console.is_terminal and kind is None:
             self.refresh()
 
+    def _new(self) -> Live:
+        """Return what draws; one that was stopped would wipe as many lines as it drew last."""
+        return Live(console=self._console, auto_refresh=False, transient=True)
+
     def refresh(self) -> None:
         """Read a snapshot and show it: redrawn on a terminal, only what is new elsewhere."""
         shown = self._snapshot()
         if self._console.is_terminal:
             shown = replace(shown, rates=self._pace.rates(shown))
             width, height = self._console.size
-            self._live.update(draw_live(shown, width, height), refresh=True)
+            self._live.update(draw_live(shown, width, height - 1), refresh=True)
         else:
             self._tell(shown)
 
@@ -110,6 +114,7 @@ class LiveView:
             yield
         finally:
             if self._console.is_terminal:
+                self._live = self._new()
                 self._live.start()
 
     def _tell(self, shown: LiveSnapshot) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from blackstart.cli.follow import Followed
+from blackstart.cli.follow import END, Followed
 from blackstart.cli.live import LiveSnapshot, LiveView, ProgressRow, show_ask
 from blackstart.cli.outcome import empty_record, frame_of
 from blackstart.cli.table import print_result
@@ -54,8 +54,13 @@ def prompt_at_terminal(
     with view.pausing():
         span = next(s for s in ask_spans(followed.facts) if s.asked.ask == ask.opened.ask)
         show_ask(console, span, frame_of(followed))
-        text = typed.ask("Your answer", [option.name for option in ask.opened.options])
-        why = typed.ask("Why (for the record)")
+        choices = [option.name for option in ask.opened.options]
+        if ask.opened.kind == "stopped":
+            console.print(f"  [bold]{END}[/]: end the drill here; the report says what stopped it")
+            choices.append(END)
+        typed.forget()
+        text = typed.ask("Your answer", choices)
+        why = "" if text == END else typed.ask("Why, for the record (may stay empty)")
     return text, why
 
 
