@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from blackstart.bootstrap import open_home, prove_backup, read_plan
+from blackstart.bootstrap import load_verbs, open_home, prove_backup, read_plan
 from blackstart.cli.options import with_home, with_plan
 from blackstart.model.errors import Refused, WorldFailed
 from blackstart.ports.action import Failed
@@ -31,6 +31,9 @@ def verify(home: Path, plan_path: Path, system: str) -> None:
     for item in plan.systems[system].state:
         if item.not_protected:
             click.echo(f"{item.name}: not protected ({item.not_protected})")
+            continue
+        if item.check not in load_verbs():
+            click.echo(f"{item.name}: a drill proves it ({item.check}); no verb restores it alone")
             continue
         outcome = prove_backup(opened, plan, system, item)
         if isinstance(outcome, Failed):
