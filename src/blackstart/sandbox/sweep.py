@@ -17,6 +17,7 @@ from blackstart.sandbox.layout import Layout
 from blackstart.world import process
 from blackstart.world.cgroups import cgroup_of, remove_cgroup
 from blackstart.world.files import locked
+from blackstart.world.random import nonce
 from blackstart.world.sites import end_site, read_record
 
 
@@ -27,6 +28,11 @@ class Swept:
     removed: tuple[str, ...]
     kept: tuple[Path, ...]
     alive: tuple[str, ...]
+
+
+_LOCK = ".sweep.lock"
+_TRIES = 20
+_REMOVING = ".removing"  # folder of what is being removed
 
 
 def sweep(cache: Path, *, kept: bool = False) -> Swept:
@@ -40,8 +46,12 @@ def sweep(cache: Path, *, kept: bool = False) -> Swept:
     runs = cache / "run"
     if not runs.is_dir():
         return Swept(removed=(), kept=(), alive=())
-    with locked(runs / ".sweep.lock"):
+    with locked(runs / _LOCK):
+        for going in (runs / _REMOVING).glob("*"):
+            remove_tree(going)
         for root in sorted(path for path in runs.iterdir() if path.is_dir()):
+            if root.name == _REMOVING:
+                continue
             layout = Layout(root)
             with locked(layout.owner_lock, wait=False) as is_dead:
                 if not is_dead:
@@ -49,13 +59,32 @@ def sweep(cache: Path, *, kept: bool = False) -> Swept:
                 elif layout.keep.exists() and not kept:
                     left.append(root)
                 else:
-                    remove_run(root)
+                    _end_all(root)
+                    remove_tree(_hide(root))
                     removed.append(root.name)
     return Swept(removed=tuple(removed), kept=tuple(left), alive=tuple(alive))
 
 
 def remove_run(root: Path) -> None:
     """End everything of a run and remove its folder. Raises SiteError when one does not die."""
+    _end_all(root)
+    with locked(root.parent / _LOCK):
+        going = _hide(root)
+    remove_tree(going)
+
+
+def _hide(root: Path) -> Path:
+    """Move a run out of sight; the caller holds the lock of the sweep.
+
+    With its files the owner's lock goes too, and another drill's sweep would take what is half
+    removed for a run whose owner is dead.
+    """
+    going = root.parent / _REMOVING / f"{root.name}-{nonce(4)}"
+    going.parent.mkdir(exist_ok=True)
+    return root.rename(going)
+
+
+def _end_all(root: Path) -> None:
     close_doorway(root)
     place = Layout(root).sites
     for record in sorted(place.glob("*/site.json")):
@@ -67,6 +96,21 @@ def remove_run(root: Path) -> None:
     if groups is not None and groups.is_dir():
         for group in [*(path for path in groups.iterdir() if path.is_dir()), groups]:
             remove_cgroup(group)
+
+
+def remove_tree(root: Path) -> None:
+    """Remove a folder, also where somebody else removes parts of it at the same time.
+
+    Raises OSError when it cannot be removed.
+    """
+    for _ in range(_TRIES):
+        try:
+            shutil.rmtree(root)
+        except FileNotFoundError:
+            if not root.exists():
+                return
+            continue  # a part went away under our hands: go on with the rest
+        return
     shutil.rmtree(root)
 
 
