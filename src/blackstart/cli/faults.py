@@ -80,7 +80,11 @@ def faults(names: tuple[str, ...], lanes: int, reports: Path) -> None:
             one.name: pool.submit(_try, one, reports / one.name)
             for one in sorted(chosen, key=steps_before_end, reverse=True)
         }
-        trials = [running[one.name].result() for one in chosen]
+        try:
+            trials = [running[one.name].result() for one in chosen]
+        except KeyboardInterrupt:  # the drills under way had the same Ctrl-C, and clean up
+            pool.shutdown(cancel_futures=True)
+            raise
     took_s = time.monotonic() - began_s
     _show(trials, took_s)
     wrong = [trial.injection.name for trial in trials if not trial.is_as_expected]
