@@ -22,6 +22,7 @@ _OUTPUTS = {
         "repository_key",
     ),
     "site.listeners": ("ports",),
+    "pgbackrest.verify_point": ("point", "taken_at", "checked", "took_s"),
     "pgbackrest.choose_point": ("point", "older", "newest_wal"),
     "pgbackrest.restore": ("restored",),
     "postgres.promote": ("recovered_to",),
@@ -74,6 +75,9 @@ def verbs_of(plan: Plan) -> dict[str, VerbShape]:
         if system.watch:
             params = (*system.watch.params, *verbs[system.watch.use].parameters)
             verbs[system.watch.use] = _shape("check", system.watch.use, params, ())
+        for item in system.state:
+            if item.check and item.check not in verbs:
+                verbs[item.check] = _shape("action", item.check, ())
     return verbs
 
 

@@ -49,7 +49,7 @@ def test_a_plan_that_uses_its_verbs_as_they_are_made_passes() -> None:
             "restore: restore_dat.database, check: restore",
             "there is no verb, step or action 'restore_dat.database' → did you mean",
         ),
-        ("check: verify_platform.counts", "check: nothing", "no verb, step or action 'nothing'"),
+        ("check: pgbackrest.verify_point", "check: nothing", "no verb, step or action 'nothing'"),
     ],
 )
 def test_a_verb_used_otherwise_is_refused(old: str, new: str, problem: str) -> None:

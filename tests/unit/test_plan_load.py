@@ -99,7 +99,7 @@ def test_a_system_has_what_its_profile_and_its_plan_give_it() -> None:
         ("name: everyone-else", "name: enterprise", "'enterprise' is there twice"),
         ("name: credential-secret", "name: database", "'database' is there twice"),
         (
-            "backup: pgbackrest, restore: restore_data.database, check: verify",
+            "backup: pgbackrest, restore: restore_data.database, check: pgbackrest",
             "restore: x, check: ver",
             "the state item 'database' has no 'backup', so it could be lost unnoticed → add",
         ),

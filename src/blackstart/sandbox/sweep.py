@@ -62,6 +62,7 @@ def sweep(cache: Path, *, kept: bool = False) -> Swept:
                     _end_all(root)
                     remove_tree(_hide(root))
                     removed.append(root.name)
+        _forget_if_empty(runs)
     return Swept(removed=tuple(removed), kept=tuple(left), alive=tuple(alive))
 
 
@@ -71,6 +72,13 @@ def remove_run(root: Path) -> None:
     with locked(root.parent / _LOCK):
         going = _hide(root)
     remove_tree(going)
+    with locked(root.parent / _LOCK):
+        _forget_if_empty(root.parent)
+
+
+def _forget_if_empty(runs: Path) -> None:
+    with suppress(OSError):
+        (runs / _REMOVING).rmdir()
 
 
 def _hide(root: Path) -> Path:
@@ -107,11 +115,11 @@ def remove_tree(root: Path) -> None:
         try:
             shutil.rmtree(root)
         except FileNotFoundError:
-            if not root.exists():
-                return
-            continue  # a part went away under our hands: go on with the rest
-        return
-    shutil.rmtree(root)
+            if root.exists():
+                continue  # a part went away under our hands: go on with the rest
+        break
+    else:
+        shutil.rmtree(root)
 
 
 def _end_unrecorded(root: Path) -> None:
