@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 from blackstart.sandbox.layout import new_run
-from blackstart.sandbox.sweep import remove_run, sweep
+from blackstart.sandbox.sweep import remove_run, remove_tree, sweep
 
 
 def own_and_remove(cache: Path) -> None:
@@ -50,3 +50,26 @@ def test_what_was_half_removed_is_removed_by_the_next(tmp_path: Path) -> None:
     (half / "left").touch()
     assert sweep(tmp_path).removed == ()
     assert not half.exists()
+
+
+def test_two_may_remove_the_same_tree_at_once(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    for folder in range(100):
+        (root / str(folder)).mkdir(parents=True)
+        for name in range(50):
+            (root / str(folder) / str(name)).touch()
+    troubles: list[OSError] = []
+
+    def remove() -> None:
+        try:
+            remove_tree(root)
+        except OSError as trouble:
+            troubles.append(trouble)
+
+    both = [threading.Thread(target=remove) for _ in range(3)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert troubles == []
+    assert not root.exists()

@@ -8,6 +8,7 @@ the owner died. A run that was to be kept is left alone unless asked for.
 from __future__ import annotations
 
 import shutil
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,6 @@ class Swept:
 
 
 _LOCK = ".sweep.lock"
-_TRIES = 20
 _REMOVING = ".removing"  # folder of what is being removed
 
 
@@ -109,17 +109,19 @@ def _end_all(root: Path) -> None:
 def remove_tree(root: Path) -> None:
     """Remove a folder, also where somebody else removes parts of it at the same time.
 
-    Raises OSError when it cannot be removed.
+    Raises OSError when something of it cannot be removed.
     """
-    for _ in range(_TRIES):
-        try:
-            shutil.rmtree(root)
-        except FileNotFoundError:
-            if root.exists():
-                continue  # a part went away under our hands: go on with the rest
-        break
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(root, onexc=_pass_over_what_is_gone)
     else:
-        shutil.rmtree(root)
+        shutil.rmtree(
+            root, onerror=lambda act, path, what: _pass_over_what_is_gone(act, path, what[1])
+        )
+
+
+def _pass_over_what_is_gone(_act: object, _path: str, trouble: BaseException) -> None:
+    if not isinstance(trouble, FileNotFoundError):
+        raise trouble
 
 
 def _end_unrecorded(root: Path) -> None:
