@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from blackstart.cli.incident import require_whole_end
 from blackstart.model import events as ev
-from blackstart.model.errors import Refused
+from blackstart.model.errors import RecoveredDegraded, Refused, Stopped
 from blackstart.model.incident import Incident
 from blackstart.model.states import IncidentState, StepState
 from tests.engine_world import (
@@ -154,6 +155,17 @@ def test_a_channel_that_refuses_is_loud_and_stalls_nothing(tmp_path: Path) -> No
     assert "0 of 2 told, 2 refused" in run.step("notify_users").reason
     assert run.step("update_dns").state is StepState.VERIFIED
     assert run.outcome == "recovered_degraded"
+    with pytest.raises(RecoveredDegraded, match=r"notify_users is degraded .*0 of 2 told"):
+        require_whole_end(incident)
+
+
+def test_how_an_incident_ended_is_its_exit_code(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "w")
+    journal = journal_in(world)
+    report(journal)
+    with pytest.raises(Stopped, match="waits for a person"):
+        require_whole_end(drive_to_end(world, journal, says={}, is_enough=lambda i: bool(i.asks)))
+    require_whole_end(drive_to_end(world, journal))
 
 
 def test_only_one_process_drives_at_a_time(tmp_path: Path) -> None:

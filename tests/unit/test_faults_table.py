@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from blackstart.cli.drill import judge_end
 from blackstart.cli.faults import Trial, seen_in, steps_before_end
 from blackstart.cli.follow import has_come_through, has_stopped
-from blackstart.cli.outcome import seen_end, with_injection
+from blackstart.cli.outcome import exit_code_of, seen_end, with_injection
+from blackstart.model.errors import RecoveredDegraded, Stopped
 from blackstart.model.events import NoticeSettled, RunEnded, StepEnded
 from blackstart.model.incident import fold
 from blackstart.reports.record import DrillRecord
-from blackstart.sandbox.injection import HEALTHY, Injection, degrades, refuses, stops_at
+from blackstart.sandbox.injection import HEALTHY, TOLD, Injection, degrades, refuses, stops_at
 from blackstart.sandbox.layout import Layout
 from tests.sample_records import sample_record, stopped_record
 
@@ -35,7 +37,7 @@ def left(folder: Path, **injection: str) -> Path:
 
 def test_the_end_is_what_the_record_says(tmp_path: Path) -> None:
     folder = left(tmp_path, expected=STOP, seen=STOP)
-    assert seen_in(folder, set(), 0) == STOP
+    assert seen_in(folder, set(), 5) == STOP
     trial = Trial(injection=INJECTION, seen=STOP, took_s=1.0, folder=folder)
     assert trial.is_as_expected
     assert not replace(trial, seen=HEALTHY).is_as_expected
@@ -43,7 +45,23 @@ def test_the_end_is_what_the_record_says(tmp_path: Path) -> None:
 
 def test_a_good_end_with_a_bad_exit_code_is_not_good(tmp_path: Path) -> None:
     folder = left(tmp_path, expected=STOP, seen=STOP)
-    assert "exit code 6" in seen_in(folder, set(), 6)
+    for code in (0, 3, 6):
+        assert f"exit code {code}" in seen_in(folder, set(), code)
+
+
+def test_each_end_has_its_exit_code() -> None:
+    assert [exit_code_of(end) for end in (HEALTHY, TOLD, degrades("notify_users"), STOP)] == [
+        0,
+        3,
+        3,
+        5,
+    ]
+    assert exit_code_of("no end") == 5
+    judge_end(HEALTHY, "")
+    with pytest.raises(RecoveredDegraded, match="recovers degraded: notify_users"):
+        judge_end(degrades("notify_users"), "")
+    with pytest.raises(Stopped):
+        judge_end("no end", "")
 
 
 def test_an_earlier_record_does_not_count(tmp_path: Path) -> None:
@@ -52,7 +70,7 @@ def test_an_earlier_record_does_not_count(tmp_path: Path) -> None:
     assert seen_in(folder, before, 0).startswith("no record, exit code 0: first last words")
 
 
-@pytest.mark.parametrize("code", [3, 4, 8])
+@pytest.mark.parametrize("code", [4, 8, 9])
 def test_a_refusal_is_an_end(tmp_path: Path, code: int) -> None:
     assert seen_in(left(tmp_path), set(), code) == refuses(code)
 

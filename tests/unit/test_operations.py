@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("blackstart")
 CODES = {
     "BlackstartError": 1,
-    "PlanRejected": 3,
+    "RecoveredDegraded": 3,
     "Refused": 4,
     "IllegalMove": 4,
     "NotAuthorised": 4,
@@ -25,6 +25,7 @@ CODES = {
     "WorldFailed": 6,
     "JournalFailed": 7,
     "Unready": 8,
+    "PlanRejected": 9,
 }
 
 

@@ -59,7 +59,7 @@ def test_many_faults_are_reported_at_once_with_place_and_remedy(tmp_path: Path) 
         assert any(line.startswith(places) for line in lines), (wrong, lines)
     assert all(" → " in line for line in lines)
     result = run(check, path, "--json")
-    assert (result.exit_code, json.loads(result.output)["problems"]) == (3, list(lines))
+    assert (result.exit_code, json.loads(result.output)["problems"]) == (9, list(lines))
     assert isinstance(run(check, path).exception, PlanRejected)
 
 

@@ -87,8 +87,9 @@ class _Lazy(click.Group):
 def group() -> None:
     """Bring production back: one plan, one clock, one record.
 
-    Exit codes: 0 done, 2 wrong command line, 3 plan rejected, 4 refused, 5 stopped and waiting
-    for a person, 6 the world failed, 7 the journal failed, 8 this machine lacks something.
+    Exit codes: 0 done, 2 wrong command line, 3 recovered but degraded, 4 refused, 5 stopped and
+    waiting for a person, 6 the world failed, 7 the journal failed, 8 this machine lacks something,
+    9 plan rejected.
     """
 
 

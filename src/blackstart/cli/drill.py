@@ -15,7 +15,9 @@ from blackstart.bootstrap import open_home
 from blackstart.cli.ending import Counted, count_loss, keep_traces
 from blackstart.cli.follow import Followed, answer_after, ask_at_terminal, follow
 from blackstart.cli.outcome import (
+    exit_code_of,
     make_record,
+    seen_end,
     with_injection,
     write_reports,
 )
@@ -32,7 +34,7 @@ from blackstart.cli.stage import (
 )
 from blackstart.cli.telling import faults_of_telling
 from blackstart.cli.typed import TypedLines
-from blackstart.model.errors import Refused, Stopped, WorldFailed
+from blackstart.model.errors import RecoveredDegraded, Refused, Stopped, WorldFailed
 from blackstart.model.incident import fold
 from blackstart.reports.record import DrillRecord
 from blackstart.sandbox.disaster import destroy_database, destroy_production
@@ -97,7 +99,8 @@ class Choices:
 def drill(system: str, inject: str | None, **options: object) -> None:
     """Stand up a real FlowFuse (or another system), destroy it, recover it, and report.
 
-    Exit code 0 only if every step was verified; 5 when the recovery stopped.
+    Exit code 0 only if every step was verified and nothing fell short; 3 when it recovered and
+    something did; 5 when the recovery stopped.
     """
     if inject == "list":
         for one in SYSTEMS[system].injections.values():
@@ -267,9 +270,7 @@ def _judge(stage: Stage, record: DrillRecord, choices: Choices, counted: Counted
     if choices.injection and record.injection:
         judge_injection(record, choices)
         return
-    outcomes = {run.outcome for run in incident.runs.values()}
-    if outcomes != {"recovered"}:
-        raise Stopped("Not every step was verified.", "The report says which, why, and what to do.")
+    judge_end(seen_end(record, incident), "")
 
 
 def judge_loss(record: DrillRecord, counted: Counted) -> None:
@@ -299,10 +300,22 @@ def judge_injection(record: DrillRecord, choices: Choices) -> None:
     if choices.expects_stop:
         click.echo(f"{injection.seen}, as it should; nobody was told all is well when it is not")
         return
-    raise Stopped(
-        f"The recovery {injection.seen}, as the injected defect demands.",
-        "In earnest: put right what the report names, then answer `retry`.",
-    )
+    judge_end(injection.seen, ", as the injected defect demands")
+
+
+def judge_end(end: str, why: str) -> None:
+    """Raise what the end means for the exit code; return when all is whole."""
+    code = exit_code_of(end)
+    if code == RecoveredDegraded.exit_code:
+        raise RecoveredDegraded(
+            f"The recovery {end}{why}.",
+            "Users are served again. The report says what is not whole: decide on each.",
+        )
+    if code:
+        raise Stopped(
+            f"The recovery {end}{why}.",
+            "In earnest: put right what the report names, then answer `retry`.",
+        )
 
 
 @click.group()

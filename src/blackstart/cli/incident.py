@@ -26,10 +26,16 @@ from blackstart.engine.decide import is_waiting
 from blackstart.engine.runner import drive
 from blackstart.model.asks import answer as answered
 from blackstart.model.codec import to_bytes
-from blackstart.model.errors import BlackstartError, Refused, Stopped, WorldFailed
+from blackstart.model.errors import (
+    BlackstartError,
+    RecoveredDegraded,
+    Refused,
+    Stopped,
+    WorldFailed,
+)
 from blackstart.model.incident import Incident
 from blackstart.model.plan import Mode
-from blackstart.model.states import IncidentState
+from blackstart.model.states import IncidentState, StepState
 from blackstart.model.words import say_moment
 from blackstart.reports.timeline import timeline as timeline_of
 
@@ -186,7 +192,8 @@ def postmortem(home: Path, incident: str | None) -> None:
 def recover(home: Path, incident: str) -> None:
     """Drive INCIDENT from here, in the foreground, and show what happens.
 
-    It ends when the systems are restored, or with exit code 5 when only a person can go on.
+    It ends when the systems are restored (with exit code 3 when not all of it is whole), or with
+    exit code 5 when only a person can go on.
     """
     opened = open_home(home)
     name = find(opened.journal, incident).id
@@ -200,12 +207,30 @@ def recover(home: Path, incident: str) -> None:
         return is_waiting(house.plan, house.runbooks, state, house.clock.now())
 
     state = drive(house, name, stop_on_signals(), show)
+    require_whole_end(state)
+
+
+def require_whole_end(state: Incident) -> None:
+    """Raise Stopped for an incident that is not over, RecoveredDegraded for one not all whole."""
+    name = state.id
     ended = (IncidentState.RESTORED, IncidentState.STOOD_DOWN, IncidentState.CLOSED)
     if state.state not in ended:
         asked = ", ".join(ask.opened.ask for ask in state.open_asks()) or "resume"
         raise Stopped(
             f"{name} waits for a person ({asked}).",
             f"`blackstart status {name}` shows the questions; then run this again.",
+        )
+    not_whole = [
+        f"{step} is {view.state}{f' ({view.reason})' if view.reason else ''}"
+        for run in state.runs.values()
+        if run.outcome == "recovered_degraded"
+        for step, view in run.steps.items()
+        if view.state in (StepState.DEGRADED, StepState.SKIPPED)
+    ]
+    if not_whole:
+        raise RecoveredDegraded(
+            f"{name} is restored, and not all of it is whole: {'; '.join(not_whole)}.",
+            f"`blackstart status {name}` shows it; decide on each before you close.",
         )
 
 

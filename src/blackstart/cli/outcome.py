@@ -17,6 +17,7 @@ from blackstart.bootstrap import house_of
 from blackstart.cli.follow import Followed, place_of_stop
 from blackstart.cli.telling import false_news
 from blackstart.model import events as ev
+from blackstart.model.errors import RecoveredDegraded, Stopped
 from blackstart.model.incident import Incident
 from blackstart.model.plan import Objectives
 from blackstart.reports.drill import render_html, render_json
@@ -170,6 +171,14 @@ def seen_end(record: DrillRecord, incident: Incident) -> str:
         if step.state in ("degraded", "skipped")
     ]
     return degrades(*short) if short else TOLD
+
+
+def exit_code_of(end: str) -> int:
+    """Return the exit code of a drill that came to this end, and to no other harm."""
+    if end == HEALTHY:
+        return 0
+    is_recovered = end == TOLD or end.startswith(degrades(""))
+    return (RecoveredDegraded if is_recovered else Stopped).exit_code
 
 
 def with_injection(

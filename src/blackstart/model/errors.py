@@ -2,16 +2,17 @@
 """Every expected error, sorted by what the reader should do next.
 
 BlackstartError
-├── PlanRejected        3   correct the plan file, then run the command again
+├── RecoveredDegraded   3   users are served, and not all is whole; the report says what is not
 ├── Refused             4   the request is not allowed now; the hint says what is
 │   ├── IllegalMove     4   a state cannot follow another (the table in `states` says which can)
 │   └── NotAuthorised   4   another person or role has to do this
 ├── Stopped             5   the recovery stopped and waits for a person
 ├── WorldFailed         6   something outside did not do its part; repair it, then resume
 │   └── JournalFailed   7   the record cannot be read or written: nothing was done
-└── Unready             8   this machine lacks something; the hint names it
+├── Unready             8   this machine lacks something; the hint names it
+└── PlanRejected        9   correct the plan file, then run the command again
 
-The number is the exit code of the command line. It is frozen: scripts depend on it.
+The number is the exit code of the command line. It is frozen (adr/0024): scripts depend on it.
 0 is success, 1 is a bug (a traceback is shown), 2 is a wrong command line, 130 is Ctrl-C.
 """
 
@@ -36,15 +37,10 @@ class BlackstartError(Exception):
         return f"{self.what}\n  → {self.hint}"
 
 
-class PlanRejected(BlackstartError):
-    """The plan file has problems; `problems` holds all of them, one line each."""
+class RecoveredDegraded(BlackstartError):
+    """The recovery came to its end, and something is not as it was promised."""
 
     exit_code = 3
-
-    def __init__(self, what: str, hint: str, problems: tuple[str, ...] = ()) -> None:
-        """Keep every problem, so that one reading of the file is enough."""
-        super().__init__(what, hint)
-        self.problems = problems
 
 
 class Refused(BlackstartError):
@@ -83,3 +79,14 @@ class Unready(BlackstartError):
     """This machine, or this installation, lacks something that the command needs."""
 
     exit_code = 8
+
+
+class PlanRejected(BlackstartError):
+    """The plan file has problems; `problems` holds all of them, one line each."""
+
+    exit_code = 9
+
+    def __init__(self, what: str, hint: str, problems: tuple[str, ...] = ()) -> None:
+        """Keep every problem, so that one reading of the file is enough."""
+        super().__init__(what, hint)
+        self.problems = problems
