@@ -29,6 +29,7 @@ from blackstart.store.evidence import open_evidence
 from blackstart.store.secretbox import open_secret_box
 from blackstart.store.sqlite import open_journal
 from blackstart.world.clock import SystemClock
+from blackstart.world.crew import Threads
 from tests.engine_verbs import AT, VERBS
 
 INCIDENT = "20261123-031415-shop-ab12"
@@ -193,6 +194,7 @@ def house_in(world: World, journal: Journal, holder: str = "test") -> Installati
         evidence=open_evidence(world.root / "evidence"),
         secrets=open_secret_box(world.root),
         clock=SystemClock(),
+        crew=Threads(),
         plan=world.plan,
         runbooks=world.runbooks,
         verbs=world.verbs,

@@ -28,6 +28,7 @@ from blackstart.model.states import IncidentState
 from blackstart.planfile.load import load_plan
 from blackstart.ports.journal import Entry
 from blackstart.reports.postmortem import draft_postmortem
+from blackstart.world.crew import Threads
 from blackstart.world.random import nonce
 
 WATCH = "watch"  # who reports when nobody has to
@@ -206,6 +207,7 @@ def house_of(home: Home, incident: str) -> Installation:
         evidence=home.evidence,
         secrets=home.secrets,
         clock=home.clock,
+        crew=Threads(),
         plan=plan,
         runbooks=runbooks,
         verbs=load_verbs(),

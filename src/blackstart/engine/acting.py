@@ -6,7 +6,6 @@ The start of the attempt stands in the journal before `carry_out` is called (rec
 
 from __future__ import annotations
 
-import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -37,6 +36,7 @@ from blackstart.ports.action import (
     Undoable,
     Unknown,
 )
+from blackstart.ports.crew import Signal
 from blackstart.ports.journal import Entry, Journal
 from blackstart.ports.roster import AffectedPerson
 
@@ -93,7 +93,7 @@ def job_of(
 
 
 def carry_out(
-    house: Installation, journal: Journal, job: Job, halt: threading.Event, *, is_in_doubt: bool
+    house: Installation, journal: Journal, job: Job, halt: Signal, *, is_in_doubt: bool
 ) -> None:
     """Do the job to its end and record it. Expected failures end the action, not the caller.
 
@@ -141,7 +141,7 @@ def _not_seen(job: Job) -> Failed:
 
 
 def _ask(
-    house: Installation, journal: Journal, job: Job, check: Check, halt: threading.Event
+    house: Installation, journal: Journal, job: Job, check: Check, halt: Signal
 ) -> Outcome:
     context = _context(house, journal, job, halt)
     if job.spec.vantage:
@@ -151,7 +151,7 @@ def _ask(
 
 
 def _look_then_act(
-    house: Installation, journal: Journal, job: Job, action: Action, halt: threading.Event
+    house: Installation, journal: Journal, job: Job, action: Action, halt: Signal
 ) -> tuple[Job, Outcome | None]:
     """Look at the world for what an attempt left whose end nobody saw, and go on from there.
 
@@ -244,7 +244,7 @@ def _bug(house: Installation, job: Job, error: Exception) -> Failed:
     )
 
 
-def _context(house: Installation, journal: Journal, job: Job, halt: threading.Event) -> Context:
+def _context(house: Installation, journal: Journal, job: Job, halt: Signal) -> Context:
     deadline = house.clock.now() + timedelta(seconds=job.spec.limit_s)
     return Context(
         key=job.key,
@@ -298,7 +298,7 @@ def take_back(
     run: RunView,
     target: Target,
     step: StepSpec,
-    halt: threading.Event,
+    halt: Signal,
 ) -> None:
     """Take back what the step did, its last action first, and record how that went.
 
@@ -331,7 +331,7 @@ def _begun_last_first(view: StepView, step: StepSpec) -> list[tuple[ActionSpec, 
 
 
 def _undo(
-    house: Installation, journal: Journal, job: Job, halt: threading.Event
+    house: Installation, journal: Journal, job: Job, halt: Signal
 ) -> Failed | bool | None:
     """Return Failed, True when it was taken back, False when its verb cannot, None for a check."""
     if job.spec.use == MANUAL:

@@ -16,6 +16,7 @@ from blackstart.model.incident import Incident
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Param, Runbook
 from blackstart.ports.clock import Clock
+from blackstart.ports.crew import Crew
 from blackstart.ports.journal import EvidenceStore, Journal
 from blackstart.ports.secrets import SecretBox, SecretRef
 
@@ -34,6 +35,7 @@ class Installation:
     evidence: EvidenceStore
     secrets: SecretBox
     clock: Clock
+    crew: Crew
     plan: Plan
     runbooks: Mapping[str, Runbook]
     verbs: Mapping[str, type[Any]]

@@ -8,9 +8,7 @@ is done. Only facts carry over; this module keeps nothing but what its own threa
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,10 +23,10 @@ from blackstart.model import events as ev
 from blackstart.model.errors import JournalFailed, Refused
 from blackstart.model.incident import Incident, advance
 from blackstart.model.states import DeliveryState, IncidentState
+from blackstart.ports.crew import Hands, Signal, Work
 from blackstart.ports.journal import Entry, Journal
 
 CLAIM_S = 15.0
-TICK_S = 0.04
 _ACTIONS_AT_ONCE = 8
 _SENDERS = 4  # for each channel
 _SENT_AT_ONCE = 200
@@ -42,14 +40,14 @@ class _Drive:
     house: Installation
     journal: Journal
     id: str
-    stop: threading.Event
+    stop: Signal
     token: int
-    halt: threading.Event = field(default_factory=threading.Event)
-    woken: threading.Event = field(default_factory=threading.Event)
+    halt: Signal
+    woken: Signal
     incident: Incident | None = None
-    actions: dict[tuple[str, str, str], Future[None]] = field(default_factory=dict)
-    sendings: dict[str, Future[None]] = field(default_factory=dict)
-    pools: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
+    actions: dict[tuple[str, str, str], Work] = field(default_factory=dict)
+    sendings: dict[str, Work] = field(default_factory=dict)
+    pools: dict[str, Hands] = field(default_factory=dict)
     version: int = -1
     plan: str = ""
     wake_at: datetime | None = None
@@ -61,7 +59,7 @@ class _Drive:
 def drive(
     house: Installation,
     incident: str,
-    stop: threading.Event,
+    stop: Signal,
     is_enough: Callable[[Incident], bool] = lambda _: False,
 ) -> Incident:
     """Drive the incident until it is closed, `is_enough` says so, or `stop` is set.
@@ -80,6 +78,8 @@ def drive(
         id=incident,
         stop=stop,
         token=token,
+        halt=house.crew.signal(),
+        woken=house.crew.signal(),
     )
     try:
         with ExitStack() as pools:
@@ -107,17 +107,16 @@ def _turn(state: _Drive, pools: ExitStack, is_enough: Callable[[Incident], bool]
         if is_time and _carry_out(state, incident, workers):
             continue
         _send(state, incident, pools)
-        state.woken.wait(TICK_S)
-        state.woken.clear()
+        state.house.crew.rest(state.woken, state.wake_at)
 
 
-def _pool(state: _Drive, pools: ExitStack, name: str, threads: int) -> ThreadPoolExecutor:
-    """Return the threads for this kind of work; leaving waits until they have ended.
+def _pool(state: _Drive, pools: ExitStack, name: str, at_once: int) -> Hands:
+    """Return the hands for this kind of work; leaving waits until they have ended.
 
     Each channel has its own, so that one that hangs delays no other.
     """
     if name not in state.pools:
-        made = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        made = state.house.crew.hands(name, at_once)
         pools.callback(state.halt.set)
         state.pools[name] = pools.enter_context(made)
         pools.callback(state.halt.set)
@@ -192,7 +191,7 @@ def _try(append: Callable[[Incident], object], incident: Incident) -> bool:
     return True
 
 
-def _carry_out(state: _Drive, incident: Incident, workers: ThreadPoolExecutor) -> bool:
+def _carry_out(state: _Drive, incident: Incident, workers: Hands) -> bool:
     """Carry out what is decided; say whether facts were added, so that it is decided again."""
     house, journal = state.house, state.journal
     decisions = decide(house.plan, house.runbooks, incident, house.clock.now())
@@ -219,7 +218,7 @@ def _carry_out(state: _Drive, incident: Incident, workers: ThreadPoolExecutor) -
     return False
 
 
-def _start(state: _Drive, incident: Incident, act: Act, workers: ThreadPoolExecutor) -> bool:
+def _start(state: _Drive, incident: Incident, act: Act, workers: Hands) -> bool:
     """Begin an action that is not in our hands; say whether a fact was added."""
     name = (act.run, act.step, act.action)
     if name in state.actions:
@@ -245,7 +244,7 @@ def _start(state: _Drive, incident: Incident, act: Act, workers: ThreadPoolExecu
 
 
 def _take_back(
-    state: _Drive, incident: Incident, order: TakeBack, workers: ThreadPoolExecutor
+    state: _Drive, incident: Incident, order: TakeBack, workers: Hands
 ) -> None:
     """Take a step back once nothing of it is in our hands any more."""
     if any(name[:2] == (order.run, order.step) for name in state.actions):
