@@ -77,3 +77,20 @@ def tampering(path: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("DROP TRIGGER facts_never_change")
         connection.execute("DROP TRIGGER facts_never_go")
         yield connection
+
+
+def text_of(path: Path) -> str:
+    """Return all that the file holds, one row on a line: its tables first, then their rows."""
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        made = db.execute("SELECT sql, type, name FROM sqlite_schema WHERE sql > '' ORDER BY name")
+        parts = made.fetchall()
+        lines = [sql for sql, _, _ in parts]
+        for _, kind, name in parts:
+            if kind == "table":
+                rows = db.execute(f"SELECT * FROM {name} ORDER BY rowid")
+                lines += [f"{name}: {' | '.join(map(_as_text, row))}" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _as_text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

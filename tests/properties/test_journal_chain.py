@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blackstart.model.codec import decode_fact, digest_of, encode_fact
+from blackstart.model.errors import JournalFailed
+from blackstart.model.heads import fault_of, head_of
 from blackstart.store.schema import position_of, seq_at
 from blackstart.store.sqlite import open_journal
 from tests.journals import START, SetClock, entries, started, tampering
@@ -250,3 +252,43 @@ def test_positions_sort_by_chain_and_number(place: int, number: int) -> None:
     position = position_of(place, number)
     assert seq_at(position) == number
     assert position < position_of(place + 1, 0) <= 2**63 - 1
+
+
+@several
+@given(place=places, number=st.integers(1, LENGTH - 1))
+def test_an_end_cut_off_with_care_is_found_by_a_head_in_other_hands(
+    sound: Path, path: Path, place: int, number: int
+) -> None:
+    """Nothing in the file speaks of what was cut; any message that was sent later does."""
+    chain = CHAINS[place - 1]
+    with tampering(fresh(sound, path)) as forger:
+        last = decode_fact(content_at(forger, position_of(place, LENGTH)))
+        sent = head_of(chain, LENGTH, last.digest)
+        forger.execute(
+            "DELETE FROM facts WHERE position BETWEEN ? AND ?",
+            (position_of(place, number + 1), position_of(place, LENGTH)),
+        )
+        kept = decode_fact(content_at(forger, position_of(place, number)))
+        forger.execute(
+            "UPDATE chains SET seq = ?, digest = ? WHERE place = ?", (number, kept.digest, place)
+        )
+    assert faults(path) == ()
+    journal = open_journal(path, SetClock())
+    left = journal.read(chain)
+    journal.close()
+    found = fault_of(sent, len(left), lambda seq: left[seq - 1].digest)
+    assert names((found,), chain, number + 1)
+
+
+@several
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_a_file_cut_at_any_byte_is_never_taken_for_whole(
+    sound: Path, path: Path, share: float
+) -> None:
+    content = fresh(sound, path).read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    try:
+        found = faults(path)
+    except JournalFailed as refused:
+        found = (refused.what,)
+    assert found

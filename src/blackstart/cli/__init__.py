@@ -47,7 +47,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "timeline": ("incident", "Show what happened, in order."),
     "postmortem": ("incident", "Print the draft of the post-mortem."),
     "close": ("people", "Sign the post-mortem off and close the incident."),
-    "journal": ("incident", "Verify the record."),
+    "journal": ("journal", "Verify the record."),
     "agent": ("driving", "Drive incidents: act, ask, tell, keep time."),
     "watch": ("driving", "Watch a system from here and open an incident when it is down."),
     "probe": ("driving", "Ask one check from here (the question comes on standard input)."),

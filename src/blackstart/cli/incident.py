@@ -31,7 +31,6 @@ from blackstart.model.errors import (
     RecoveredDegraded,
     Refused,
     Stopped,
-    WorldFailed,
 )
 from blackstart.model.incident import Incident
 from blackstart.model.plan import Mode
@@ -232,27 +231,3 @@ def require_whole_end(state: Incident) -> None:
             f"{name} is restored, and not all of it is whole: {'; '.join(not_whole)}.",
             f"`blackstart status {name}` shows it; decide on each before you close.",
         )
-
-
-@click.group()
-def journal() -> None:
-    """Look after the record."""
-
-
-@journal.command()
-@with_home
-@as_json
-def verify(home: Path, in_json: bool) -> None:
-    """Check every chain; name every fault."""
-    faults = open_home(home).journal.verify()
-    if in_json:
-        click.echo(to_bytes({"faults": faults}))
-    for fault in faults:
-        click.secho(fault, fg="red", err=True)
-    if faults:
-        raise WorldFailed(
-            f"The journal has {len(faults)} faults.",
-            "Keep this copy as it is; compare it with a mirror before you trust it.",
-        )
-    if not in_json:
-        click.echo("Every chain is whole.")

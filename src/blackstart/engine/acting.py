@@ -140,9 +140,7 @@ def _not_seen(job: Job) -> Failed:
     )
 
 
-def _ask(
-    house: Installation, journal: Journal, job: Job, check: Check, halt: Signal
-) -> Outcome:
+def _ask(house: Installation, journal: Journal, job: Job, check: Check, halt: Signal) -> Outcome:
     context = _context(house, journal, job, halt)
     if job.spec.vantage:
         vantage = house.plan.vantages[job.spec.vantage]
@@ -330,9 +328,7 @@ def _begun_last_first(view: StepView, step: StepSpec) -> list[tuple[ActionSpec, 
     return [(spec, attempt) for _, _, spec, attempt in sorted(begun, key=itemgetter(0, 1))[::-1]]
 
 
-def _undo(
-    house: Installation, journal: Journal, job: Job, halt: Signal
-) -> Failed | bool | None:
+def _undo(house: Installation, journal: Journal, job: Job, halt: Signal) -> Failed | bool | None:
     """Return Failed, True when it was taken back, False when its verb cannot, None for a check."""
     if job.spec.use == MANUAL:
         return False

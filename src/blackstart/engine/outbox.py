@@ -12,11 +12,12 @@ from datetime import timedelta
 
 from blackstart.engine.acting import audience_name
 from blackstart.engine.installation import Installation, build
-from blackstart.engine.telling import Notice
+from blackstart.engine.telling import INCIDENT_CHANNEL, STAFF_CHANNEL, Notice
 from blackstart.model import events as ev
 from blackstart.model.authority import persons_asked
 from blackstart.model.codec import to_bytes
 from blackstart.model.errors import BlackstartError
+from blackstart.model.heads import head_of
 from blackstart.model.incident import Incident
 from blackstart.model.notices import EVERYONE, compose
 from blackstart.model.states import DeliveryState
@@ -33,14 +34,16 @@ from blackstart.ports.journal import Entry, Journal, Parcel, QueuedDelivery
 
 ATTEMPTS = 8
 _PAUSE_MOST_S = 60.0
+_OUR_OWN = ("person", "role", "team", "teams", "staff")  # kinds of audience
 _ENDED = (DeliveryState.ACCEPTED, DeliveryState.REFUSED, DeliveryState.UNCERTAIN)
 
 
 def queue_notice(house: Installation, journal: Journal, notice: Notice, incident: Incident) -> None:
     """Put the notice and one delivery per recipient into the journal, in one transaction."""
     text = compose(notice.kind, house.plan, incident, notice.about)
+    body = text.body + _foot(journal, notice, incident)
     message = Message(
-        subject=text.subject, body=text.body, kind=notice.kind, incident=incident.id, tone=text.tone
+        subject=text.subject, body=body, kind=notice.kind, incident=incident.id, tone=text.tone
     )
     has_channel = notice.channel in house.plan.channels
     recipients = recipients_of(house, journal, incident, notice) if has_channel else ()
@@ -54,7 +57,7 @@ def queue_notice(house: Installation, journal: Journal, notice: Notice, incident
         audience=notice.audience,
         recipients=len(recipients),
         subject=text.subject,
-        body=house.evidence.keep("notice.txt", text.body.encode()),
+        body=house.evidence.keep("notice.txt", body.encode()),
         run=notice.run,
         step=notice.step,
         reason="" if recipients else reason,
@@ -67,6 +70,16 @@ def queue_notice(house: Installation, journal: Journal, notice: Notice, incident
     if not recipients:
         entries.append(Entry(event=_settled(notice.name, (), "", queued.reason)))
     journal.append(incident.id, house.holder, entries, expect_seq=incident.seq)
+
+
+def _foot(journal: Journal, notice: Notice, incident: Incident) -> str:
+    """Return what stands below a message to our own people: the head of the record, so that a
+    record that was cut afterwards can be told by any message that is left."""
+    kind = notice.audience.partition(":")[0]
+    if notice.channel not in (INCIDENT_CHANNEL, STAFF_CHANNEL) and kind not in _OUR_OWN:
+        return ""
+    newest = journal.read(incident.id, incident.seq - 1)[0]
+    return f"\n\nRecord: {head_of(newest.chain, newest.seq, newest.digest)}"
 
 
 def recipients_of(

@@ -243,9 +243,7 @@ def _start(state: _Drive, incident: Incident, act: Act, workers: Hands) -> bool:
     return not act.is_begun
 
 
-def _take_back(
-    state: _Drive, incident: Incident, order: TakeBack, workers: Hands
-) -> None:
+def _take_back(state: _Drive, incident: Incident, order: TakeBack, workers: Hands) -> None:
     """Take a step back once nothing of it is in our hands any more."""
     if any(name[:2] == (order.run, order.step) for name in state.actions):
         return

@@ -134,7 +134,7 @@ def _decoded(chain: str, seq: int, content: bytes) -> Fact:
             f"Fact {seq} of '{chain}' is of a kind that this Blackstart does not know ({error}).",
             "Read it with the Blackstart that wrote it, or a newer one.",
         ) from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
         raise JournalFailed(
             f"Fact {seq} of '{chain}' cannot be read ({error}).",
             "Verify the record to see what was altered, and put a sound copy in its place.",

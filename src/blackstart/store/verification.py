@@ -75,9 +75,14 @@ def faults_of(connection: sqlite3.Connection) -> Iterator[str]:
     ):
         place = place_at(position)
         chain = recorded[place].chain if place in recorded else f"unknown chain {place}"
-        stored = _Stored(chain=chain, seq=seq_at(position), digest=digest, content=content)
+        stored = _Stored(
+            chain=chain,
+            seq=seq_at(position),
+            digest=digest,
+            content=content if isinstance(content, bytes) else b"",  # damage can give anything
+        )
         before = ends.get(place, _End())
-        link = _link_of(content)
+        link = _link_of(stored.content)
         yield from _own_faults(stored, link)
         yield from _order_faults(stored, link, before)
         at_ms = max(before.at_ms, to_ms(link.at)) if link else before.at_ms
