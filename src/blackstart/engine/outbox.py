@@ -8,6 +8,7 @@ not sent again, because twice is worse than once with a question mark.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from blackstart.engine.acting import audience_name
@@ -38,8 +39,18 @@ _OUR_OWN = ("person", "role", "team", "teams", "staff")  # kinds of audience
 _ENDED = (DeliveryState.ACCEPTED, DeliveryState.REFUSED, DeliveryState.UNCERTAIN)
 
 
-def queue_notice(house: Installation, journal: Journal, notice: Notice, incident: Incident) -> None:
-    """Put the notice and one delivery per recipient into the journal, in one transaction."""
+def queue_notices(
+    house: Installation, journal: Journal, notices: Sequence[Notice], incident: Incident
+) -> None:
+    """Put notices and one delivery per recipient into the journal, in one transaction."""
+    entries = [one for notice in notices for one in _queued(house, journal, notice, incident)]
+    journal.append(incident.id, house.holder, entries, expect_seq=incident.seq)
+
+
+def _queued(
+    house: Installation, journal: Journal, notice: Notice, incident: Incident
+) -> Iterator[Entry]:
+    """Yield the notice with its deliveries, and its end at once where there is nobody to tell."""
     text = compose(notice.kind, house.plan, incident, notice.about)
     body = text.body + _foot(journal, notice, incident)
     message = Message(
@@ -66,10 +77,9 @@ def queue_notice(house: Installation, journal: Journal, notice: Notice, incident
         Parcel(notice=notice.name, channel=notice.channel, person=person, message=message)
         for person in recipients
     )
-    entries = [Entry(event=queued, parcels=parcels)]
+    yield Entry(event=queued, parcels=parcels)
     if not recipients:
-        entries.append(Entry(event=_settled(notice.name, (), "", queued.reason)))
-    journal.append(incident.id, house.holder, entries, expect_seq=incident.seq)
+        yield Entry(event=_settled(notice.name, (), "", queued.reason))
 
 
 def _foot(journal: Journal, notice: Notice, incident: Incident) -> str:

@@ -8,16 +8,16 @@ is done. Only facts carry over; this module keeps nothing but what its own threa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from blackstart.engine.acting import carry_out, job_of, started, take_back
+from blackstart.engine.acting import Job, carry_out, job_of, started, take_back
 from blackstart.engine.decide import Act, Draft, Record, TakeBack, WakeAt, decide
 from blackstart.engine.installation import Installation
-from blackstart.engine.outbox import deliver, queue_notice, settle
+from blackstart.engine.outbox import deliver, queue_notices, settle
 from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
 from blackstart.model.errors import JournalFailed, Refused
@@ -30,6 +30,7 @@ CLAIM_S = 15.0
 _ACTIONS_AT_ONCE = 8
 _SENDERS = 4  # for each channel
 _SENT_AT_ONCE = 200
+_QUEUED_AT_ONCE = 20  # notices in one transaction
 _TAKING_BACK = ""  # in place of an action's name
 
 
@@ -200,16 +201,16 @@ def _carry_out(state: _Drive, incident: Incident, workers: Hands) -> bool:
     if records:
         _try(lambda i: journal.append(i.id, house.holder, records, expect_seq=i.seq), incident)
         return True
+    notices = [d for d in decisions if isinstance(d, Notice)][:_QUEUED_AT_ONCE]
+    if notices:
+        _try(partial(queue_notices, house, journal, notices), incident)
+        return True
+    if _start(state, incident, [d for d in decisions if isinstance(d, Act)], workers):
+        return True
     for decision in decisions:
         match decision:
-            case Act():
-                if _start(state, incident, decision, workers):
-                    return True
             case TakeBack():
                 _take_back(state, incident, decision, workers)
-            case Notice():
-                _try(partial(queue_notice, house, journal, decision), incident)
-                return True
             case Draft():
                 _try(lambda i: _draft(state, i), incident)
                 return True
@@ -218,29 +219,39 @@ def _carry_out(state: _Drive, incident: Incident, workers: Hands) -> bool:
     return False
 
 
-def _start(state: _Drive, incident: Incident, act: Act, workers: Hands) -> bool:
-    """Begin an action that is not in our hands; say whether a fact was added."""
-    name = (act.run, act.step, act.action)
-    if name in state.actions:
-        return False
-    house = state.house
+def _start(state: _Drive, incident: Incident, acts: Sequence[Act], workers: Hands) -> bool:
+    """Begin those actions that are not in our hands, as many as can really run now.
+
+    Their starts stand in the record before the first one acts. Says whether facts were added.
+    """
+    free = _ACTIONS_AT_ONCE - len(state.actions)
+    new = [act for act in acts if _name_of(act) not in state.actions][: max(0, free)]
+    jobs = [(act, _job(state, incident, act)) for act in new]
+    entries = [Entry(event=started(job)) for act, job in jobs if not act.is_begun]
+    if entries and not _try(
+        lambda i: state.journal.append(i.id, state.house.holder, entries, expect_seq=i.seq),
+        incident,
+    ):
+        return True
+    for act, job in jobs:
+        future = workers.submit(
+            carry_out, state.house, state.journal, job, state.halt, is_in_doubt=act.is_in_doubt
+        )
+        state.actions[_name_of(act)] = future
+        future.add_done_callback(lambda _: state.woken.set())
+    return bool(entries)
+
+
+def _name_of(act: Act) -> tuple[str, str, str]:
+    return act.run, act.step, act.action
+
+
+def _job(state: _Drive, incident: Incident, act: Act) -> Job:
     run = incident.runs[act.run]
-    runbook = house.runbooks[run.started.system]
-    spec = next(s for s in runbook.step(act.step).do if s.name == act.action)
-    target = house.plan.systems[run.started.system].targets[run.started.target]
-    job = job_of(incident.id, run, target, act.step, spec, act.attempt)
-    if not act.is_begun:
-        entry = Entry(event=started(job))
-        if not _try(
-            lambda i: state.journal.append(i.id, house.holder, [entry], expect_seq=i.seq), incident
-        ):
-            return True
-    future = workers.submit(
-        carry_out, house, state.journal, job, state.halt, is_in_doubt=act.is_in_doubt
-    )
-    state.actions[name] = future
-    future.add_done_callback(lambda _: state.woken.set())
-    return not act.is_begun
+    system = run.started.system
+    spec = next(s for s in state.house.runbooks[system].step(act.step).do if s.name == act.action)
+    target = state.house.plan.systems[system].targets[run.started.target]
+    return job_of(incident.id, run, target, act.step, spec, act.attempt)
 
 
 def _take_back(state: _Drive, incident: Incident, order: TakeBack, workers: Hands) -> None:

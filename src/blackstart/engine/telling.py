@@ -152,6 +152,7 @@ def _about_situations(incident: Incident) -> Iterator[Notice]:
 
 
 def _about_steps(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[Notice]:
+    unready = _unready_steps(runbooks, incident)
     for run in incident.runs.values():
         for step in runbooks[run.started.system].steps:
             if run.step(step.name).state is not StepState.RUNNING or not is_acted(run, step):
@@ -159,7 +160,7 @@ def _about_steps(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterato
             names = notices_of_step(run, step)
             for spec, name in zip(step.notices, names, strict=True):
                 is_shared = spec.kind in _SHARED
-                if is_shared and not _is_acted_everywhere(runbooks, incident, step.name):
+                if is_shared and step.name in unready:
                     continue
                 yield Notice(
                     name=name,
@@ -172,14 +173,14 @@ def _about_steps(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterato
                 )
 
 
-def _is_acted_everywhere(runbooks: Mapping[str, Runbook], incident: Incident, name: str) -> bool:
-    steps = (
-        (run, step)
+def _unready_steps(runbooks: Mapping[str, Runbook], incident: Incident) -> frozenset[str]:
+    """Return the steps in which some system has still to act before its people can be told."""
+    return frozenset(
+        step.name
         for run in incident.runs.values()
         for step in runbooks[run.started.system].steps
-        if step.name == name
+        if not is_final_step(run, step) and not is_acted(run, step)
     )
-    return all(is_final_step(run, step) or is_acted(run, step) for run, step in steps)
 
 
 def is_final_step(run: RunView, step: StepSpec) -> bool:
