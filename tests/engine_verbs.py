@@ -20,12 +20,13 @@ AT = datetime(2026, 11, 23, 3, 14, 15, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touch:
-    """Leave a mark named by the key; `gives` becomes the output `value`."""
+    """Leave a mark named by the key; `gives` becomes the output `value`, `worse` degrades it."""
 
     outputs: ClassVar[Mapping[str, str]] = {"value": "what was given"}
     folder: str
     gives: str = "x"
     fails_while: str = ""
+    worse: str = ""
 
     def preview(self, context: Context) -> str:
         """Say it."""
@@ -37,7 +38,7 @@ class Touch:
             return Failed(summary="the world is not ready", hint="make it ready, then retry")
         with (Path(self.folder) / context.key.replace("/", "~")).open("a") as mark:
             mark.write(f"{self.gives}\n")
-        return Done(summary="left a mark", outputs={"value": self.gives})
+        return Done(summary="left a mark", degraded=self.worse, outputs={"value": self.gives})
 
     def undo(self, context: Context) -> Outcome:
         """Remove every mark of this run, step and action; the key's attempt does not matter."""
@@ -51,7 +52,9 @@ class Touch:
     def inspect(self, context: Context) -> Finding:
         """Look for the mark."""
         mark = Path(self.folder) / context.key.replace("/", "~")
-        return Done(summary="found", outputs={"value": self.gives}) if mark.exists() else NotDone()
+        if not mark.exists():
+            return NotDone()
+        return Done(summary="found", degraded=self.worse, outputs={"value": self.gives})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

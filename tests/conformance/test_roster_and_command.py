@@ -53,6 +53,7 @@ def test_the_people_of_a_roster_become_an_audience(stage: Stage, tmp_path: Path)
     assert (ada.id, ada.addresses, ada.teams) == ("u-1", {"email": "ada@example.com"}, ("A",))
     assert done.outputs["people"] == 1
     assert done.sightings[0].condition == "intact"
+    assert done.degraded == ""
     assert "ada@example.com" not in repr(done)
     again = replace(check, known_digest=str(done.outputs["digest"])).check(stage.context())
     assert isinstance(again, Done)
@@ -73,7 +74,7 @@ def test_a_doubtful_roster_is_said_and_still_used(
     check = replace(sealed(stage, tmp_path, *rows, at_s=at_s), known_digest=known)
     done = check.check(stage.context())
     assert isinstance(done, Done), done
-    assert doubt in done.summary
+    assert doubt in done.degraded
     assert done.sightings[0].condition == "degraded"
     assert len(stage.people["affected"]) == len(rows)
 

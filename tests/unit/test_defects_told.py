@@ -20,8 +20,8 @@ from blackstart.providers.flowfuse_unserved import ExpectUnserved
 from blackstart.providers.front_devices import ExpectKnownDevices, held_off
 from blackstart.providers.front_writes import WRITES_LOG
 from blackstart.providers.manifest import Manifest
-from blackstart.providers.pgbackrest import ExpectPoint
-from blackstart.providers.pgbackrest_repository import parse_listed
+from blackstart.providers.pgbackrest import say_newer_damaged
+from blackstart.providers.pgbackrest_repository import BackupEntry, parse_listed
 from blackstart.providers.postgres_replayed import is_before, last_fetched
 from blackstart.sandbox.device import CONFIGURATION, obey, saw_platform
 from blackstart.sandbox.http_loop import Call, Loop, Reply
@@ -134,12 +134,14 @@ def test_the_newest_archived_log_is_listed() -> None:
     assert parse_listed(msgspec.json.encode([stanza]), "main").newest_wal == ""
 
 
-def test_a_backup_other_than_the_chosen_one_is_said() -> None:
-    context, at = Stage().context(), "2026-11-24T04:00:00.000+00:00"
-    same = ExpectPoint(chosen="a", restored="a", recovered_to=at)
-    assert isinstance(same.check(context), Done)
-    other = ExpectPoint(chosen="b", restored="a", recovered_to=at)
-    assert at in failure_of(other.check(context))
+def test_a_newer_backup_that_is_damaged_is_said() -> None:
+    first, second, third = (
+        BackupEntry(label=name, taken_at=SystemClock().now(), size_bytes=1, has_errors=name == "b")
+        for name in ("a", "b", "c")
+    )
+    assert say_newer_damaged((first, second, third), third) == ""
+    assert say_newer_damaged((first, third), first) == ""
+    assert say_newer_damaged((first, second, third), first).startswith("backup b is damaged")
 
 
 def test_a_team_without_an_owner_is_missed_by_no_manifest() -> None:

@@ -220,6 +220,7 @@ def _record_end(
             action=job.spec.name,
             key=job.key,
             outcome="done" if is_done else "failed",
+            degraded=house.redact(outcome.degraded) if isinstance(outcome, Done) else "",
             outputs=outcome.outputs if isinstance(outcome, Done) else {},
             evidence=outcome.evidence,
             sightings=tuple(

@@ -13,7 +13,7 @@ from blackstart.model import orders
 from blackstart.model.asks import ANSWERS, LATER
 from blackstart.model.authority import TEAM, next_asked, persons_asked, role_of_owner
 from blackstart.model.commands import OPTIONS
-from blackstart.model.incident import AskView, Incident, RunView
+from blackstart.model.incident import AskView, Incident, RunView, StepView
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Plan
 from blackstart.model.references import substitute
@@ -306,7 +306,7 @@ def _gate(
     held = earlier[-1] if earlier else None
     stem = gate_name(run, step.name)
     facts = tuple(
-        f"{before.title}: {run.step(before.name).state}"
+        f"{before.title}: {_say_state(run.step(before.name))}"
         for before in runbook.steps
         if before.phase is Phase.RECOVERY and lets_others_go(run.step(before.name).state)
     )
@@ -331,6 +331,10 @@ def _gate(
         run=run.started.run,
         step=step.name,
     )
+
+
+def _say_state(step: StepView) -> str:
+    return f"{step.state}: {step.reason}" if step.state is StepState.DEGRADED else step.state
 
 
 def _stopped(

@@ -72,7 +72,8 @@ def _end_of(incident: Incident, run: RunView, step: StepSpec) -> tuple[str, str]
     untold = _untold(incident, run, step)
     if untold is None:
         return None
-    reasons = [view.actions[spec.name].summary for spec in failed] + list(untold)
+    reasons = [view.actions[spec.name].summary for spec in failed]
+    reasons += [reason.rstrip(".") for reason in (*view.degradations(), *untold)]
     return ("degraded", "; ".join(reasons)) if reasons else ("verified", "")
 
 

@@ -228,6 +228,8 @@ class ActionInspected:
 class ActionEnded:
     """The action ended: done or failed, with its outputs and evidence.
 
+    `degraded`: it is done, and this is less than it should be.
+
     `in_doubt`: it counts as failed because nobody could see how it ended; nothing may be
     performed again before somebody has looked.
     """
@@ -243,6 +245,7 @@ class ActionEnded:
     summary: str = ""
     hint: str = ""
     in_doubt: bool = False
+    degraded: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

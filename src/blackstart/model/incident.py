@@ -184,6 +184,7 @@ def _action_ended(incident: Incident, at: datetime, event: ev.ActionEnded) -> No
     action.sightings = event.sightings
     action.summary = event.summary
     action.hint = event.hint
+    action.degraded = event.degraded
     action.in_doubt = action.is_held = event.in_doubt
 
 

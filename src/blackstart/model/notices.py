@@ -7,12 +7,12 @@ promises more than a fact shows, and it holds no address and no secret.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from blackstart.model.asks import commander_title
 from blackstart.model.events import Option
-from blackstart.model.incident import AskView, Incident
+from blackstart.model.incident import AskView, Incident, RunView
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Mode, Plan
 from blackstart.model.runbook import POLICY_STEPS
@@ -153,15 +153,10 @@ def _recovered(_plan: Plan, incident: Incident, about: str) -> Text:
     if points:
         oldest = min(m.start for m in points)
         cut = (
-            f"\nData was restored up to {say_moment(oldest)}. Changes made after that moment and "
-            "before the outage may be missing: please check your latest work."
+            f"\nData was restored up to {say_moment(oldest)}. What was written after that moment "
+            "is lost: please check your latest work."
         )
-    degraded = [
-        name
-        for name, step in run.steps.items()
-        if step.state in (StepState.DEGRADED, StepState.SKIPPED) and name != "announce_recovery"
-    ]
-    limits = f"\nStill limited: {', '.join(degraded)}." if degraded else ""
+    limits = "".join(f"\n{limit}" for limit in _limits(run, but="announce_recovery"))
     waived = "".join(
         f"\nThe rule '{waiver.rule}' was set aside: {waiver.why}" for waiver in incident.waivers
     )
@@ -178,6 +173,27 @@ def _recovered(_plan: Plan, incident: Incident, about: str) -> Text:
         ),
         tone="good",
     )
+
+
+def _limits(run: RunView, but: str = "") -> Iterator[str]:
+    """Yield what is not as it was, in words for users; of `but` only what its actions told.
+
+    Why a step failed may name what users have no use for; what an action calls less than it should
+    be is written for them.
+    """
+    told = [each for step in run.steps.values() for each in step.degradations()]
+    amiss = [
+        name
+        for name, step in run.steps.items()
+        if name != but
+        and (
+            step.state is StepState.SKIPPED
+            or (step.state is StepState.DEGRADED and not step.degradations())
+        )
+    ]
+    if amiss:
+        yield f"Not whole: {_plainly(amiss)}."
+    yield from (f"Not whole: {each.rstrip('.')}." for each in dict.fromkeys(told))
 
 
 def _update(plan: Plan, incident: Incident, _about: str) -> Text:
@@ -251,12 +267,14 @@ def _stopped(_plan: Plan, incident: Incident, about: str) -> Text:
 def _restored(plan: Plan, incident: Incident, _about: str) -> Text:
     full = [m for name, m in incident.measures.items() if name.endswith(":full_service")]
     took = max(((m.end - m.start).total_seconds() for m in full), default=0.0)
+    limits = [limit for run in incident.runs.values() for limit in _limits(run)]
     return Text(
         subject=f"{_systems(incident)} is restored",
         body=(
             f"Full service after {say_duration(took)} "
-            f"(goal {say_duration(plan.policy.objectives.rto_s)}). "
-            "The post-mortem draft is ready; it waits for its sign-off."
+            f"(goal {say_duration(plan.policy.objectives.rto_s)}).\n"
+            + "".join(f"{limit}\n" for limit in limits)
+            + "The post-mortem draft is ready; it waits for its sign-off."
         ),
         tone="good",
     )

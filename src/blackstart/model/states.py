@@ -78,7 +78,7 @@ MOVES: tuple[tuple[State, State, str], ...] = (
     (StepState.WAITING, StepState.SKIPPED, "the commander left it out"),
     (StepState.WAITING, StepState.VERIFIED, "a person did it by hand, with evidence"),
     (StepState.RUNNING, StepState.VERIFIED, "all its actions are done"),
-    (StepState.RUNNING, StepState.DEGRADED, "it failed and may not hold back the rest"),
+    (StepState.RUNNING, StepState.DEGRADED, "not all of it is whole, and the rest goes on"),
     (StepState.RUNNING, StepState.FAILED, "an action failed"),
     (StepState.FAILED, StepState.RUNNING, "a person ordered another attempt"),
     (StepState.FAILED, StepState.VERIFIED, "a person finished it by hand, with evidence"),

@@ -30,6 +30,7 @@ class ActionView:
     evidence: tuple[str, ...] = ()
     summary: str = ""
     hint: str = ""
+    degraded: str = ""  # done, and this is less than it should be
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,6 +45,14 @@ class StepView:
     outputs: Mapping[str, Param] = field(default_factory=dict)  # given by hand
     evidence: tuple[str, ...] = ()  # given by hand
     actions: dict[str, ActionView] = field(default_factory=dict)
+
+    def degradations(self) -> tuple[str, ...]:
+        """Return what its actions, which are done, left less than it should be."""
+        return tuple(
+            action.degraded
+            for action in self.actions.values()
+            if action.state is ActionState.DONE and action.degraded
+        )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -32,9 +32,14 @@ from blackstart.ports.secrets import SecretRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """It is as it should be. `summary` is one sentence for people, with the figures."""
+    """It is as it should be. `summary` is one sentence for people, with the figures.
+
+    `degraded` is for what was done and is less than it should be: one sentence that users may read.
+    The step ends degraded with it, what comes after goes on, and nobody is told that all is whole.
+    """
 
     summary: str = ""
+    degraded: str = ""
     outputs: Mapping[str, Param] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
     sightings: tuple[Sighting, ...] = ()

@@ -16,7 +16,6 @@ from blackstart.ports.secrets import SecretRef
 from blackstart.providers.dns_caches import ExpectForgotten
 from blackstart.providers.flowfuse_unserved import ExpectUnserved
 from blackstart.providers.front_devices import ExpectKnownDevices
-from blackstart.providers.pgbackrest import ExpectPoint
 from blackstart.providers.roster import Open
 from blackstart.providers.traces import returns_failures
 
@@ -25,10 +24,9 @@ from blackstart.providers.traces import returns_failures
 class ExpectNoExceptions:
     """Open the roster of those to be told, and expect that there is nothing but good news for them.
 
-    The roster is opened as `roster.open` does. Looked at are: the backup that was restored is the
-    one that was chosen; no cache keeps the old answer long (`old_ttl_s`, as `dns.replace` puts it
-    out); nobody answers at the `old` addresses; no device was held off. Each that is not so is
-    named.
+    The roster is opened as `roster.open` does. Looked at are: no cache keeps the old answer long
+    (`old_ttl_s`, as `dns.replace` puts it out); nobody answers at the `old` addresses; no device
+    was held off. Each that is not so is named.
     """
 
     outputs: ClassVar[Mapping[str, str]] = {"looked_at": "how many things were looked at"}
@@ -39,9 +37,6 @@ class ExpectNoExceptions:
     directory: str
     old: tuple[str, ...]
     old_ttl_s: int
-    chosen: str
-    restored: str
-    recovered_to: str
     roster: str
     key: SecretRef
     audience: str
@@ -52,7 +47,6 @@ class ExpectNoExceptions:
         """Look at each."""
         checks: tuple[Check, ...] = (
             Open(roster=self.roster, key=self.key, audience=self.audience, earlier=self.earlier),
-            ExpectPoint(chosen=self.chosen, restored=self.restored, recovered_to=self.recovered_to),
             ExpectForgotten(name=self.public_name, old_ttl_s=self.old_ttl_s),
             ExpectUnserved(
                 public_name=self.public_name,
@@ -72,5 +66,8 @@ class ExpectNoExceptions:
             )
         return Done(
             summary="; ".join(one.summary.rstrip(".") for one in found),
+            degraded="; ".join(
+                one.degraded for one in found if isinstance(one, Done) and one.degraded
+            ),
             outputs={"looked_at": len(found)},
         )

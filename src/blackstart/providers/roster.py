@@ -104,8 +104,10 @@ class Open:
         doubts = self._doubts(age_s, digest, unreached)
         seen = f"{count} people, sealed {age_s / 3600:.1f} h ago"
         return Done(
-            summary=f"The roster names {count} affected people, sealed {age_s / 3600:.1f} h ago"
-            + (f"; doubtful: {', '.join(doubts)}." if doubts else "."),
+            summary=f"The roster names {count} affected people, sealed {age_s / 3600:.1f} h ago.",
+            degraded=f"the list of users who are told is doubtful: {', '.join(doubts)}"
+            if doubts
+            else "",
             outputs={
                 "people": count,
                 "without_address": unreached,

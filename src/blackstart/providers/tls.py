@@ -20,7 +20,13 @@ from blackstart.model.errors import Unready
 from blackstart.ports.action import Context, Done, Failed, Finding, NotDone, Outcome
 from blackstart.ports.secrets import SecretRef
 from blackstart.providers.places import seconds_left
-from blackstart.providers.traces import Trace, read_trace, returns_failures, write_trace
+from blackstart.providers.traces import (
+    Trace,
+    done_of,
+    read_trace,
+    returns_failures,
+    write_trace,
+)
 from blackstart.world.files import write_durably
 from blackstart.world.http import read_certificate
 from blackstart.world.sites import USERS
@@ -101,7 +107,7 @@ class Issue:
             return NotDone(note="this attempt has issued no certificate")
         if not _is_in_place(Path(self.into), trace):
             return NotDone(note="the certificate in place is another one")
-        return Done(summary=trace.summary, outputs=trace.outputs, evidence=trace.evidence)
+        return done_of(trace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ class Trace:
     verb: str
     at: str
     summary: str = ""
+    degraded: str = ""
     outputs: Mapping[str, Param] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
     work: str = ""
@@ -83,6 +84,7 @@ def write_trace(path: Path, verb: str, context: Context, done: Done) -> None:
             verb=verb,
             at=_stamp(context),
             summary=done.summary,
+            degraded=done.degraded,
             outputs=done.outputs,
             evidence=done.evidence,
         ),
@@ -95,12 +97,22 @@ def finding(
     """Say how far the attempt got; `holds` is asked whether finished work is still there."""
     trace = read_trace(_path(directory, verb, context, "key"))
     if trace is not None and holds():
-        return Done(summary=trace.summary, outputs=trace.outputs, evidence=trace.evidence)
+        return done_of(trace)
     if trace is not None:
         return Partial(note=f"{verb} had been done at {trace.at}, and its work is gone")
     if _path(directory, verb, context, "begun").exists():
         return Partial(note=f"{verb} was begun and did not come to its end")
     return NotDone(note=f"there is no trace of {verb} with this key")
+
+
+def done_of(trace: Trace) -> Done:
+    """Return the result that a key file holds."""
+    return Done(
+        summary=trace.summary,
+        degraded=trace.degraded,
+        outputs=trace.outputs,
+        evidence=trace.evidence,
+    )
 
 
 def read_trace(path: Path) -> Trace | None:

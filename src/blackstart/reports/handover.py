@@ -278,7 +278,8 @@ def _failures(shift: _Shift) -> Iterator[str]:
             hint = f" To do: {sentence(hints[-1])}" if hints else ""
             yield f"STOPPED: {_of(shift, run)}{step.title}: {sentence(view.reason)}{hint}"
         elif view.state in {StepState.DEGRADED, StepState.SKIPPED}:
-            yield f"{_of(shift, run)}{step.title} is {view.state}, not verified."
+            why = f" {sentence(view.reason)}" if view.reason else ""
+            yield f"{_of(shift, run)}{step.title} is {view.state}, not verified.{why}"
 
 
 def _time_troubles(shift: _Shift) -> Iterator[str]:

@@ -163,7 +163,7 @@ def _longer(card: Scorecard) -> str:
 
 def _troubles(card: Scorecard) -> str:
     rows = [
-        (step.title, step.outcome, step.failure.summary if step.failure else step.reason)
+        (step.title, step.outcome, step.reason or (step.failure.summary if step.failure else ""))
         for step in card.steps
         if step.outcome != "verified"
     ]

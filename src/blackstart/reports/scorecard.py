@@ -67,10 +67,11 @@ class StepScore:
 
     @property
     def failure(self) -> ActionSpan | None:
-        """Return the last failed attempt at an action of a step that did not end well."""
+        """Return the last attempt of the step that failed, unless that action was done since."""
         if self.outcome == "verified":
             return None
-        return next((span for span in reversed(self.actions) if span.outcome == "failed"), None)
+        last = {span.action: span for span in self.actions}
+        return next((span for span in reversed(last.values()) if span.outcome == "failed"), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ class ActionSpan:
     outcome: str = "started"
     summary: str = ""
     hint: str = ""
+    degraded: str = ""
     evidence: tuple[str, ...] = ()
     sightings: tuple[Sighting, ...] = ()
 
@@ -134,6 +135,7 @@ def action_spans(facts: tuple[Fact, ...]) -> tuple[ActionSpan, ...]:
                 outcome=event.outcome,
                 summary=event.summary,
                 hint=event.hint,
+                degraded=event.degraded,
                 evidence=event.evidence,
                 sightings=event.sightings,
             )

@@ -158,7 +158,7 @@ def _row(fact: Fact, known: Known) -> TimelineRow:
 
 def _is_detail(event: Event) -> bool:
     if isinstance(event, ActionEnded):
-        return event.outcome == "done"
+        return event.outcome == "done" and not event.degraded
     if isinstance(event, NoticeSettled):
         return not (event.refused or event.uncertain)
     return isinstance(event, ActionStarted | NoticeQueued | RestorePointVerified)
@@ -281,7 +281,8 @@ def _say_working(event: Working, known: Known) -> Said:
                 Tone.WARN,
             )
         case ActionEnded():
-            return _say_action(event), tone_of(event.outcome)
+            tone = Tone.WARN if event.degraded else tone_of(event.outcome)
+            return _say_action(event), tone
 
 
 def _say_action(event: ActionEnded) -> str:
@@ -290,7 +291,8 @@ def _say_action(event: ActionEnded) -> str:
         told += f" {event.outcome}"
     summary = f": {sentence(event.summary)}" if event.summary else "."
     hint = f" What to do: {sentence(event.hint)}" if event.hint else ""
-    return f"{told}{summary}{hint}"
+    degraded = f" Degraded: {sentence(event.degraded)}" if event.degraded else ""
+    return f"{told}{summary}{degraded}{hint}"
 
 
 def _say_proving(event: Proving, known: Known) -> Said:

@@ -39,7 +39,7 @@ def _size_bytes(path: Path) -> int:
 INJECTION = Injection(
     name="corrupted-newest-backup",
     what="the newest backup, which was proven before, has bad bytes in its files by now",
-    expected=degrades("announce_recovery"),
+    expected=degrades("restore_data"),
     prepare=take_second,
     proves_again=True,
     inject=flip_bytes,
