@@ -20,7 +20,6 @@ from tests.engine_people import (
     finish,
     is_asked,
     skip,
-    stand_down,
     state_of,
     stopped,
     undo,
@@ -200,59 +199,6 @@ def test_a_step_is_taken_back_and_can_be_done_again(world: World, journal: Journ
     assert state_of(ended, "restore_data") is StepState.VERIFIED
     assert sum("restore_data" in name for name in world.done()) == 2
     assert set(world.done().values()) == {1}
-
-
-def test_standing_down_before_users_are_let_in_takes_everything_back_and_tells_them(
-    world: World, journal: Journal
-) -> None:
-    at_gate(world, journal)
-    assert len(world.done()) == 4
-    stand_down(world, journal)
-    ended = drive_to_end(
-        world,
-        journal,
-        says={},
-        is_enough=lambda i: "signoff" in i.asks and all(n.settled for n in i.notices.values()),
-    )
-    assert world.done() == {}
-    assert {run.outcome for run in ended.runs.values()} == {"stood_down"}
-    kinds = [n.queued.kind for n in ended.notices.values()]
-    assert "stood_down" in kinds
-    over = next(n for n in ended.notices.values() if n.queued.kind == "over")
-    assert over.settled is not None
-    assert over.settled.accepted == 2
-
-
-def test_what_cannot_be_taken_back_is_asked_about_and_tried_again(
-    world: World, journal: Journal
-) -> None:
-    at_gate(world, journal)
-    (world.root / "cannot-undo").touch()
-    stand_down(world, journal)
-    asked = drive_to_end(world, journal, says={}, is_enough=is_asked("undo"))
-    ask = next(ask for ask in asked.open_asks() if ask.opened.kind == "undo")
-    assert "it is held" in ask.opened.text
-    assert "let it go" in ask.opened.facts
-    (world.root / "cannot-undo").unlink()
-    drive_to_end(world, journal, says={"undo": "retry"}, is_enough=lambda i: "signoff" in i.asks)
-    assert world.done() == {}
-
-
-def test_standing_down_after_users_were_let_in_is_refused(world: World, journal: Journal) -> None:
-    drive_to_end(
-        world,
-        journal,
-        is_enough=lambda i: (
-            bool(i.runs)
-            and state_of(i, "update_dns") is StepState.VERIFIED
-            and i.state is IncidentState.RECOVERING
-        ),
-    )
-    with pytest.raises(Refused, match="past the point of no return"):
-        stand_down(world, journal)
-    with pytest.raises(Refused, match="past the point of no return"):
-        undo(world, journal, "update_dns")
-    assert drive_to_end(world, journal).state is IncidentState.RESTORED
 
 
 def test_a_role_is_handed_over_and_open_questions_go_with_it(

@@ -42,6 +42,7 @@ from blackstart.ports.roster import AffectedPerson
 
 _LOOK_AGAIN_S = 1.0
 _PROGRESS_EVERY_S = 0.2
+_BY_HAND = "what was done by hand"  # among the actions that were kept: no verb knows it
 T = TypeVar("T")
 
 
@@ -304,7 +305,7 @@ def take_back(
     Undoing may be repeated, so a death in between needs no record of its own.
     """
     undone: list[str] = []
-    kept: list[str] = []
+    kept = [_BY_HAND] if run.step(step.name).evidence else []
     for spec, attempt in _begun_last_first(run.step(step.name), step):
         job = job_of(incident.id, run, target, step.name, spec, attempt)
         outcome = _safely(house, job, partial(_undo, house, journal, job, halt))

@@ -138,7 +138,7 @@ def _undos(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[ev.E
             for name, step in run.steps.items()
             if step.started_at
             and phases.get(name) is Phase.RECOVERY
-            and step.state not in (StepState.WAITING, StepState.SKIPPED)
+            and step.state is not StepState.WAITING
         ]
         if not begun:
             yield ev.RunEnded(run=run.started.run, outcome="stood_down")

@@ -87,6 +87,7 @@ MOVES: tuple[tuple[State, State, str], ...] = (
     (StepState.FAILED, StepState.WAITING, "what it had done was taken back"),
     (StepState.VERIFIED, StepState.WAITING, "what it had done was taken back"),
     (StepState.DEGRADED, StepState.WAITING, "what it had done was taken back"),
+    (StepState.SKIPPED, StepState.WAITING, "what it had done before was taken back"),
     (ActionState.WAITING, ActionState.STARTED, "its step runs and what it needs is done"),
     (ActionState.STARTED, ActionState.STARTED, "a new attempt follows one that was left half-way"),
     (ActionState.STARTED, ActionState.DONE, "the world shows what was wanted"),

@@ -96,7 +96,7 @@ def passed_no_return(incident: Incident) -> str:
     for run in incident.runs.values():
         step = run.step(MOVE_OF_TRAFFIC)
         moved = any(
-            action.state in (ActionState.STARTED, ActionState.DONE)
+            action.state in (ActionState.STARTED, ActionState.DONE) or action.in_doubt
             for action in step.actions.values()
         )
         if moved or step.state is StepState.VERIFIED:
@@ -198,6 +198,7 @@ def skip(
             f"Do it by hand and record it: `blackstart step done {incident.id} {step}`.",
         )
     _require_waived(incident, step, now)
+    _require_going_on(incident)
     state = run.step(step).state
     if state not in (StepState.WAITING, StepState.FAILED):
         raise Refused(f"'{step}' is {state}.", "Only a step that waits or failed is left out.")
@@ -207,6 +208,13 @@ def skip(
         run=run.started.run, step=step, outcome="skipped", reason=why, by=by, outputs=given
     )
     return (ended, *withdraw_of_step(incident, run, step, "the step is left out"))
+
+
+def _require_going_on(incident: Incident) -> None:
+    if incident.state in (IncidentState.STOOD_DOWN, IncidentState.CLOSED):
+        raise Refused(
+            f"The incident is {incident.state}.", "Nothing more is begun in it; report a new one."
+        )
 
 
 def _require_waived(incident: Incident, step: str, now: datetime) -> None:
@@ -258,6 +266,7 @@ def retry(
     """Try a failed step again, or take up again what was undone. Raises Refused, NotAuthorised."""
     spec = step_of(runbooks, run, step)
     require(plan, incident, by, role_of_owner(plan, spec.owner), COMMANDER)
+    _require_going_on(incident)
     state = run.step(step).state
     if state is not StepState.FAILED:
         raise Refused(f"'{step}' is {state}.", "Only a step that has failed is tried again.")
@@ -281,7 +290,8 @@ def undo(
     if incident.state is not IncidentState.RECOVERING:
         raise Refused(f"The incident is {incident.state}.", "Only a recovery is taken back.")
     state = run.step(step).state
-    if state in (StepState.WAITING, StepState.SKIPPED, StepState.RUNNING):
+    is_left_out = state is StepState.SKIPPED and run.step(step).started_at is None
+    if state in (StepState.WAITING, StepState.RUNNING) or is_left_out:
         raise Refused(f"'{step}' is {state}.", "Only a step that ended can be taken back.")
     if step == MOVE_OF_TRAFFIC and state is not StepState.FAILED:
         raise Refused(
