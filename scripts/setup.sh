@@ -22,9 +22,15 @@ find_python() {
     return 1
 }
 
+# As pip does for what it installs: without it, where PYTHONDONTWRITEBYTECODE is set, every program of a drill compiles all anew.
+precompile() { "$venv/bin/python" -m compileall -q src || say "src/ could not be compiled ahead: every start takes longer"; }
+
 wanted() { cat requirements/dev.txt pyproject.toml | sha256sum; }
 
-if [ -f "$venv/installed" ] && [ "$(cat "$venv/installed")" = "$(wanted)" ] && [ -x "$venv/bin/python" ]; then exit 0; fi
+if [ -f "$venv/installed" ] && [ "$(cat "$venv/installed")" = "$(wanted)" ] && [ -x "$venv/bin/python" ]; then
+    precompile
+    exit 0
+fi
 
 if [ ! -x "$venv/bin/python" ]; then
     python=$(find_python) || { scripts/packages.sh python; python=$(find_python); } \
@@ -36,5 +42,6 @@ fi
 say "Installing what requirements/dev.txt pins"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+precompile
 wanted >"$venv/installed"
 say "Ready: $venv"

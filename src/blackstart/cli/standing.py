@@ -12,9 +12,8 @@ import click
 from blackstart.model.errors import BlackstartError, Refused
 from blackstart.model.events import INSTALLATION, Option
 from blackstart.model.incident import AskView, Incident, fold
-from blackstart.model.notices import say_option
 from blackstart.model.states import IncidentState
-from blackstart.model.words import say_duration, say_moment
+from blackstart.model.words import say_duration, say_moment, say_option
 from blackstart.ports.journal import Journal
 from blackstart.reports.options import options_of, options_table
 

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from blackstart.model.asks import commander_title
-from blackstart.model.events import Option
 from blackstart.model.incident import AskView, Incident, RunView
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Mode, Plan
 from blackstart.model.runbook import POLICY_STEPS
 from blackstart.model.states import StepState, lets_others_go
-from blackstart.model.words import say_duration, say_moment
+from blackstart.model.words import say_duration, say_moment, say_option
 
 EVERYONE = "everyone"  # the audience of a channel that has one place of its own
 
@@ -84,17 +83,6 @@ def _asked(_plan: Plan, incident: Incident, about: str) -> Text:
         body="\n".join(lines),
         tone="bad" if ask.opened.kind in ("acknowledge", "stopped") else "neutral",
     )
-
-
-def say_option(option: Option) -> str:
-    """Return one line that sets an option beside the others."""
-    known = (
-        f"expected {say_duration(option.expected_s)}" if option.expected_s is not None else "",
-        f"data lost: {option.data_lost}" if option.data_lost else "",
-        f"reversible {option.reversible}" if option.reversible else "",
-    )
-    told = "; ".join(part for part in known if part)
-    return f"{option.name}: {option.meaning}" + (f" ({told})" if told else "")
 
 
 def _announced(plan: Plan, incident: Incident, _about: str) -> Text:

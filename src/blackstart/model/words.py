@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times and sizes in words that can be read at three in the morning."""
+"""Times, sizes and options in words that can be read at three in the morning."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+
+from blackstart.model.events import Option
 
 NOTHING = "\N{EN DASH}"  # stands where there is no figure
 
@@ -54,3 +56,14 @@ def say_bytes(size_bytes: float) -> str:
 def say_count(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: `1 user`, `4 users`."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def say_option(option: Option) -> str:
+    """Return one line that sets an option beside the others."""
+    known = (
+        f"expected {say_duration(option.expected_s)}" if option.expected_s is not None else "",
+        f"data lost: {option.data_lost}" if option.data_lost else "",
+        f"reversible {option.reversible}" if option.reversible else "",
+    )
+    told = "; ".join(part for part in known if part)
+    return f"{option.name}: {option.meaning}" + (f" ({told})" if told else "")

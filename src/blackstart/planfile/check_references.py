@@ -36,11 +36,7 @@ class Use:
     use: str = ""
     judge: Judge | None = None  # None: its verb does not say what fits
     takes_text: bool = False  # any text fits
-
-    @property
-    def is_whole(self) -> bool:
-        """Say whether the parameter is exactly one reference, and takes the value as it is."""
-        return self.names != () and self.value == "${" + self.names[0] + "}"
+    is_whole: bool = False  # exactly one reference: it takes the value as it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +77,15 @@ def _differing(uses: tuple[Use, ...]) -> tuple[Use, ...]:
 
 def _use_of(path: Path, verb: str, value: Param, verbs: Verbs) -> Use:
     judge = verbs[verb].judges.get(path[-1]) if verbs and verb in verbs else None
+    names = names_in(value)
     return Use(
         path=path,
         value=value,
-        names=names_in(value),
+        names=names,
         use=verb,
         judge=judge,
         takes_text=judge is not None and not judge(_SOME_TEXT),
+        is_whole=names != () and value == "${" + names[0] + "}",
     )
 
 
@@ -172,7 +170,7 @@ def _flaws_of_fits(
 ) -> Iterator[Flaw]:
     """Yield a flaw where a value that is known already does not fit its parameter."""
     for use in uses.judged:
-        if use.judge is None or not all(name in known for name in use.names):
+        if use.judge is None or not known.keys() >= set(use.names):
             continue
         if use.takes_text and use.is_whole and isinstance(known[use.names[0]], str):
             continue
@@ -180,8 +178,9 @@ def _flaws_of_fits(
             wrong = use.judge(substitute(use.value, known))
         except Refused:
             continue  # a list within a text, said elsewhere
-        here = _origin_of(use, target)
-        yield from flaws_of_fit(use.use, use.path[-1], wrong, (*path, *here))
+        if wrong:
+            here = (*path, *_origin_of(use, target))
+            yield from flaws_of_fit(use.use, use.path[-1], wrong, here)
 
 
 def _origin_of(use: Use, target: str) -> Path:
