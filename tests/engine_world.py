@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from blackstart.store.secretbox import open_secret_box
 from blackstart.store.sqlite import open_journal
 from blackstart.world.clock import SystemClock
 from blackstart.world.crew import Threads
-from tests.engine_verbs import AT, VERBS
+from tests.engine_verbs import VERBS
 
 INCIDENT = "20261123-031415-shop-ab12"
 _OPENED: list[Journal] = []
@@ -219,15 +219,17 @@ def close_all() -> None:
         _OPENED.pop().close()
 
 
-def report(journal: Journal, systems: tuple[str, ...] = ("shop",)) -> None:
-    """Open the incident, once."""
+def report(
+    journal: Journal, systems: tuple[str, ...] = ("shop",), outage_start: datetime | None = None
+) -> None:
+    """Open the incident, once; the outage began a minute ago when nothing else is said."""
     if not journal.read(INCIDENT):
         reported = ev.IncidentReported(
             systems=systems,
             mode="drill",
             target="drill",
             summary="The shop is down.",
-            outage_start=AT,
+            outage_start=outage_start or SystemClock().now() - timedelta(minutes=1),
             plan="0" * 64,
         )
         journal.append(INCIDENT, "watch", [Entry(event=reported)])

@@ -13,6 +13,7 @@ from blackstart.model.errors import BlackstartError, Refused
 from blackstart.model.events import INSTALLATION, Option
 from blackstart.model.incident import AskView, Incident, fold
 from blackstart.model.states import IncidentState
+from blackstart.model.time_words import say_prolonged, say_share_spent
 from blackstart.model.words import say_duration, say_moment, say_option
 from blackstart.ports.journal import Journal
 from blackstart.reports.options import options_of, options_table
@@ -79,6 +80,10 @@ def _lines_of(journal: Journal, incident: Incident, now: datetime) -> Iterator[s
 
 
 def _exceptions(incident: Incident) -> Iterator[str]:
+    if incident.restored_at is None:
+        yield from (f"  {say_share_spent(spent)}" for spent in incident.shares_spent[-1:])
+    if incident.activated_at is None:
+        yield from (f"  prolonged: {say_prolonged(told)}" for told in incident.prolonged[-1:])
     if incident.paused:
         yield f"  PAUSED by {incident.paused.by}: {incident.paused.why}"
     for waiver in incident.waivers:
@@ -161,6 +166,8 @@ def as_rows(journal: Journal, incident: Incident) -> dict[str, object]:
         "driver": journal.holder(incident.id),
         "paused": incident.paused,
         "waivers": incident.waivers,
+        "shares_spent": incident.shares_spent,
+        "prolonged": incident.prolonged,
         "holders": incident.holders,
         "runs": incident.runs,
         "asks": incident.asks,

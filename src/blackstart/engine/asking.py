@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from blackstart.engine.stepping import is_manual, is_ready, ready_actions
+from blackstart.engine.timing import prolonged_so_far
 from blackstart.model import events as ev
 from blackstart.model import orders
 from blackstart.model.asks import ANSWERS, LATER
@@ -20,6 +21,8 @@ from blackstart.model.references import substitute
 from blackstart.model.runbook import ActionSpec, Param, Phase, Runbook, StepSpec
 from blackstart.model.states import IncidentState, StepState, lets_others_go
 from blackstart.model.steering import gate_name, gates_of
+from blackstart.model.time_words import say_prolonged
+from blackstart.model.timing import late_by
 from blackstart.model.words import say_duration, say_moment
 
 _MEANINGS = dict(OPTIONS) | {
@@ -81,8 +84,14 @@ def asks_to_escalate(plan: Plan, incident: Incident, now: datetime) -> Iterator[
             continue
         person = next_asked(plan, incident, ask.opened.role, ask.persons)
         role = plan.roles.get(ask.opened.role) or plan.roles[COMMANDER]
-        late = now + timedelta(seconds=role.acknowledge_within_s)
-        yield ev.AskEscalated(ask=ask.opened.ask, person=person, was_due_at=ask.due_at, due_at=late)
+        again_at = now + timedelta(seconds=role.acknowledge_within_s)
+        yield ev.AskEscalated(
+            ask=ask.opened.ask,
+            person=person,
+            was_due_at=ask.due_at,
+            due_at=again_at,
+            late_s=late_by(ask.due_at, now),
+        )
 
 
 def _new(incident: Incident, ask: ev.AskOpened) -> Iterator[ev.AskOpened]:
@@ -188,6 +197,7 @@ def _facts_for_decision(plan: Plan, incident: Incident, now: datetime) -> tuple[
     out_s = max(0.0, (now - incident.outage_start).total_seconds())
     goal_s = plan.policy.objectives.rto_s
     facts = [f"out for {say_duration(out_s)} of the {say_duration(goal_s)} that are the goal"]
+    facts += [say_prolonged(told) for told in prolonged_so_far(plan, incident, now)]
     facts += _seen(incident)
     for run in incident.runs.values():
         if run.estimate:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from blackstart.engine import asking, measuring, stepping
 from blackstart.engine.telling import Notice, next_update_at, notices
+from blackstart.engine.timing import next_timing_at, timing_events
 from blackstart.model import events as ev
 from blackstart.model import orders
 from blackstart.model.codec import digest_of, to_bytes
@@ -102,6 +103,7 @@ def _wake_ups(plan: Plan, incident: Incident) -> Iterator[WakeAt]:
     update_at = next_update_at(plan, incident)
     if update_at:
         yield WakeAt(at=update_at)
+    yield from (WakeAt(at=at) for at in next_timing_at(plan, incident))
 
 
 def _records(
@@ -116,6 +118,7 @@ def _records(
         yield from _of_runs(plan, runbooks, incident)
     yield from asking.asks_to_open(plan, runbooks, incident, now)
     yield from asking.asks_to_escalate(plan, incident, now)
+    yield from timing_events(plan, incident, now)
 
 
 def _of_runs(plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[ev.Event]:

@@ -51,7 +51,7 @@ def _queued(
     house: Installation, journal: Journal, notice: Notice, incident: Incident
 ) -> Iterator[Entry]:
     """Yield the notice with its deliveries, and its end at once where there is nobody to tell."""
-    text = compose(notice.kind, house.plan, incident, notice.about)
+    text = compose(notice.kind, house.plan, incident, notice.about, late_s=notice.late_s)
     body = text.body + _foot(journal, notice, incident)
     message = Message(
         subject=text.subject, body=body, kind=notice.kind, incident=incident.id, tone=text.tone
@@ -72,6 +72,7 @@ def _queued(
         run=notice.run,
         step=notice.step,
         reason="" if recipients else reason,
+        late_s=notice.late_s,
     )
     parcels = tuple(
         Parcel(notice=notice.name, channel=notice.channel, person=person, message=message)

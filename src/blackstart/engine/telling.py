@@ -17,6 +17,7 @@ from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Mode, Plan
 from blackstart.model.runbook import NoticeSpec, Runbook, StepSpec
 from blackstart.model.states import AskState, IncidentState, StepState
+from blackstart.model.timing import GoalShareSpent, late_by
 
 INCIDENT_CHANNEL = "incident"
 STAFF_CHANNEL = "staff"
@@ -32,11 +33,18 @@ _ASKED_IN_PERSON = (
 )
 _SHARED = ("outage",)  # kinds that are told once for all systems of the incident
 _UPDATE = "update"
+_PRESSING = {  # the states in which a warning still means something
+    "goal": (IncidentState.REPORTED, IncidentState.ACKNOWLEDGED, IncidentState.RECOVERING),
+    "prolonged": (IncidentState.REPORTED, IncidentState.ACKNOWLEDGED),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A message to queue. `about` is the ask or the step that it speaks of."""
+    """A message to queue. `about` is the ask or the step that it speaks of.
+
+    `late_s` says by how much it comes after it was due.
+    """
 
     name: str
     kind: str
@@ -45,6 +53,7 @@ class Notice:
     about: str = ""
     run: str = ""
     step: str = ""
+    late_s: float = 0.0
 
 
 def notice_name(kind: str, about: str, channel: str, audience: str) -> str:
@@ -80,6 +89,7 @@ def notices(
     wanted = (
         *_about_asks(incident),
         *_about_state(incident),
+        *_about_time(incident),
         *_about_situations(incident),
         *_about_steps(runbooks, incident),
         *_updates(plan, runbooks, incident, now),
@@ -91,13 +101,14 @@ def notices(
             yield notice
 
 
-def _notice(kind: str, channel: str, audience: str, about: str = "") -> Notice:
+def _notice(kind: str, channel: str, audience: str, about: str = "", late_s: float = 0.0) -> Notice:
     return Notice(
         name=notice_name(kind, about, channel, audience),
         kind=kind,
         channel=channel,
         audience=audience,
         about=about,
+        late_s=late_s,
     )
 
 
@@ -116,7 +127,23 @@ def _about_asks(incident: Incident) -> Iterator[Notice]:
                     channel=STAFF_CHANNEL,
                     audience=f"person:{person}",
                     about=name,
+                    late_s=ask.late_s,
                 )
+
+
+def _about_time(incident: Incident) -> Iterator[Notice]:
+    """Yield the newest warning of each kind; one that an earlier driver missed is not made up for.
+
+    The moment at which it was due tells it from one about an outage that began at another time.
+    """
+    for kind, told in (("goal", incident.shares_spent), ("prolonged", incident.prolonged)):
+        if not told or incident.state not in _PRESSING[kind]:
+            continue
+        newest = told[-1]
+        which = newest.percent if isinstance(newest, GoalShareSpent) else newest.how
+        about = f"{which} {newest.due_at:%Y%m%dT%H%M%S}"
+        yield _notice(kind, INCIDENT_CHANNEL, EVERYONE, about, newest.late_s)
+        yield _notice(kind, STAFF_CHANNEL, f"role:{COMMANDER}", about, newest.late_s)
 
 
 def _about_state(incident: Incident) -> Iterator[Notice]:
@@ -211,13 +238,15 @@ def _updates(
         for spec in step.notices
         if spec.kind in _SHARED
     }
-    sent = [n.queued.notice for n in incident.notices.values() if n.queued.kind == _UPDATE]
-    number = max((int(name.split("/")[1].split()[0]) for name in sent), default=0)
+    sent = [n.queued for n in incident.notices.values() if n.queued.kind == _UPDATE]
+    number = max((int(one.notice.split("/")[1].split()[0]) for one in sent), default=0)
+    late_s = sent[-1].late_s if sent else 0.0
     at = next_update_at(plan, incident)
     if at is not None and at <= now:
         number += 1
+        late_s = late_by(at, now)
     for channel, audience in sorted(asked) if number and at is not None else ():
-        yield _notice(_UPDATE, channel, audience, str(number))
+        yield _notice(_UPDATE, channel, audience, str(number), late_s)
 
 
 def _fallbacks(plan: Plan, incident: Incident) -> Iterator[Notice]:

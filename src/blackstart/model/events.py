@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from blackstart.model.orders import Order
 from blackstart.model.runbook import Param
+from blackstart.model.timing import Timing
 
 INSTALLATION = "installation"  # the chain of facts that belong to no incident
 
@@ -80,6 +81,7 @@ class AskEscalated:
     person: str
     was_due_at: datetime
     due_at: datetime | None = None
+    late_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,7 @@ class NoticeQueued:
     run: str = ""
     step: str = ""
     reason: str = ""  # why nobody could be addressed, when recipients is 0
+    late_s: float = 0.0  # by so much it comes after it was due
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,6 +334,7 @@ Event: TypeAlias = (
     | RestorePointVerified
     | RestorePointRejected
     | Order
+    | Timing
 )
 
 EVENTS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__}

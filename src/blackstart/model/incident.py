@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from blackstart.model import events as ev
-from blackstart.model import orders
+from blackstart.model import orders, timing
 from blackstart.model.states import (
     ActionState,
     AskState,
@@ -66,6 +66,7 @@ def advance(incident: Incident | None, fact: ev.Fact) -> Incident:
             last_at=fact.at,
             seq=fact.seq,
             outage_start=fact.event.outage_start,
+            outage_told_at=fact.at,
             plan=fact.event.plan,
         )
     if fact.seq != incident.seq + 1:
@@ -91,6 +92,7 @@ def _ask_escalated(incident: Incident, _at: datetime, event: ev.AskEscalated) ->
     ask.persons = (*ask.persons, event.person)
     ask.due_at = event.due_at
     ask.escalations += 1
+    ask.late_s = event.late_s
 
 
 def _ask_answered(incident: Incident, at: datetime, event: ev.AskAnswered) -> None:
@@ -217,12 +219,14 @@ def _situation_told(incident: Incident, _at: datetime, event: orders.SituationTo
     incident.situations.append(event)
 
 
-def _outage_corrected(incident: Incident, _at: datetime, event: orders.OutageCorrected) -> None:
+def _outage_corrected(incident: Incident, at: datetime, event: orders.OutageCorrected) -> None:
     incident.outage_start = event.outage_start
+    incident.outage_told_at = at
 
 
-def _option_estimated(incident: Incident, _at: datetime, event: orders.OptionEstimated) -> None:
+def _option_estimated(incident: Incident, at: datetime, event: orders.OptionEstimated) -> None:
     incident.estimates[event.option] = event
+    incident.estimated_at[event.option] = at
 
 
 def _paused(incident: Incident, _at: datetime, event: orders.IncidentPaused) -> None:
@@ -280,6 +284,14 @@ def _plan_amended(incident: Incident, _at: datetime, event: orders.PlanAmended) 
     incident.runbooks.update(event.runbooks)
 
 
+def _share_spent(incident: Incident, _at: datetime, event: timing.GoalShareSpent) -> None:
+    incident.shares_spent.append(event)
+
+
+def _prolonged(incident: Incident, _at: datetime, event: timing.OutageProlonged) -> None:
+    incident.prolonged.append(event)
+
+
 _CHANGES: Mapping[type, Callable[[Incident, datetime, Any], None]] = {
     ev.AskOpened: _ask_opened,
     ev.AskEscalated: _ask_escalated,
@@ -312,4 +324,6 @@ _CHANGES: Mapping[type, Callable[[Incident, datetime, Any], None]] = {
     orders.RuleWaived: _rule_waived,
     orders.ShiftHandedOver: _handed_over,
     orders.PlanAmended: _plan_amended,
+    timing.GoalShareSpent: _share_spent,
+    timing.OutageProlonged: _prolonged,
 }

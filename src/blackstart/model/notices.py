@@ -8,35 +8,32 @@ promises more than a fact shows, and it holds no address and no secret.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from blackstart.model.asks import commander_title
 from blackstart.model.incident import AskView, Incident, RunView
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Mode, Plan
-from blackstart.model.runbook import POLICY_STEPS
-from blackstart.model.states import StepState, lets_others_go
+from blackstart.model.states import StepState
+from blackstart.model.texts import Text, plainly, systems_of, work_rows
+from blackstart.model.time_texts import goal_text, prolonged_text
+from blackstart.model.time_words import say_late
 from blackstart.model.words import say_duration, say_moment, say_option
 
 EVERYONE = "everyone"  # the audience of a channel that has one place of its own
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """Subject and body of a notice; `tone` is bad, good or neutral."""
-
-    subject: str
-    body: str
-    tone: str = "neutral"
-
-
-def compose(kind: str, plan: Plan, incident: Incident, about: str = "") -> Text:
+def compose(
+    kind: str, plan: Plan, incident: Incident, about: str = "", *, late_s: float = 0.0
+) -> Text:
     """Return the text of a notice. `about` is the ask or the step it speaks of, if any.
 
-    A drill says so first, so that nobody takes it for the real thing. Raises KeyError for an
-    unknown kind.
+    One that comes too late says by how much. A drill says so first, so that nobody takes it for
+    the real thing. Raises KeyError for an unknown kind.
     """
     text = _TEXTS[kind](plan, incident, about)
+    if late_s:
+        text = replace(text, body=f"{text.body}\n\n{say_late(late_s)}")
     if incident.reported.mode == Mode.RECOVERY:
         return text
     word = "drill" if incident.reported.mode == Mode.DRILL else "table-top exercise"
@@ -45,10 +42,6 @@ def compose(kind: str, plan: Plan, incident: Incident, about: str = "") -> Text:
         body=f"This is a {word}. No customer's system is affected.\n\n{text.body}",
         tone=text.tone,
     )
-
-
-def _systems(incident: Incident) -> str:
-    return " and ".join(incident.reported.systems)
 
 
 def _estimate(incident: Incident) -> str:
@@ -79,7 +72,7 @@ def _asked(_plan: Plan, incident: Incident, about: str) -> Text:
         ]
     lines += ["", f"To answer: blackstart answer {incident.id} {about} ANSWER --as YOUR-ID"]
     return Text(
-        subject=f"{_systems(incident)}: your answer is needed ({ask.opened.kind})",
+        subject=f"{systems_of(incident)}: your answer is needed ({ask.opened.kind})",
         body="\n".join(lines),
         tone="bad" if ask.opened.kind in ("acknowledge", "stopped") else "neutral",
     )
@@ -89,7 +82,7 @@ def _announced(plan: Plan, incident: Incident, _about: str) -> Text:
     by = incident.asks["acknowledge"].answer
     name = plan.people[by.by].name if by and by.by in plan.people else "nobody yet"
     return Text(
-        subject=f"Incident {incident.id}: {_systems(incident)} is down",
+        subject=f"Incident {incident.id}: {systems_of(incident)} is down",
         body=(
             f"{incident.reported.summary.rstrip('.')}.\n"
             f"Outage since {say_moment(incident.outage_start)}. "
@@ -108,7 +101,7 @@ def _activated(plan: Plan, incident: Incident, _about: str) -> Text:
     who = plan.people[decision.by].name if decision and decision.by in plan.people else "?"
     why = decision.why if decision else ""
     return Text(
-        subject=f"Recovery of {_systems(incident)} is activated",
+        subject=f"Recovery of {systems_of(incident)} is activated",
         body=(
             f"{who} ({commander_title(plan)}) activated the Recovery phase. Reason: {why}\n"
             f"{_estimate(incident)}\n\nWhat is known:\n{_damage(incident)}"
@@ -119,9 +112,9 @@ def _activated(plan: Plan, incident: Incident, _about: str) -> Text:
 
 def _outage(plan: Plan, incident: Incident, _about: str) -> Text:
     return Text(
-        subject=f"{_systems(incident)} is unavailable",
+        subject=f"{systems_of(incident)} is unavailable",
         body=(
-            f"Since {say_moment(incident.outage_start)} {_systems(incident)} cannot be "
+            f"Since {say_moment(incident.outage_start)} {systems_of(incident)} cannot be "
             f"reached. We are restoring it in a new environment from our backups.\n"
             f"{_estimate(incident)}\n"
             "You need to do nothing now. You will be told when it works again, and at least every "
@@ -180,24 +173,16 @@ def _limits(run: RunView, but: str = "") -> Iterator[str]:
         )
     ]
     if amiss:
-        yield f"Not whole: {_plainly(amiss)}."
+        yield f"Not whole: {plainly(amiss)}."
     yield from (f"Not whole: {each.rstrip('.')}." for each in dict.fromkeys(told))
 
 
 def _update(plan: Plan, incident: Incident, _about: str) -> Text:
-    rows = []
-    for run in incident.runs.values():
-        done = [n for n, step in run.steps.items() if lets_others_go(step.state)]
-        busy = [n for n, step in run.steps.items() if step.state is StepState.RUNNING]
-        stuck = [n for n, step in run.steps.items() if step.state is StepState.FAILED]
-        rows.append(f"{run.started.system}: {len(done)} steps are done")
-        rows += [f"- in progress: {_plainly(busy)}"] if busy else []
-        rows += [f"- being put right by people: {_plainly(stuck)}"] if stuck else []
     return Text(
-        subject=f"{_systems(incident)}: how the restoration stands",
+        subject=f"{systems_of(incident)}: how the restoration stands",
         body=(
-            f"{_systems(incident)} cannot be reached since {say_moment(incident.outage_start)}.\n"
-            + "\n".join(rows)
+            f"{systems_of(incident)} cannot be reached since {say_moment(incident.outage_start)}.\n"
+            + "\n".join(work_rows(incident))
             + f"\n{_estimate(incident)}\nYou will hear again within "
             f"{say_duration(plan.policy.cadence_s)}, or as soon as it works."
         ),
@@ -205,15 +190,11 @@ def _update(plan: Plan, incident: Incident, _about: str) -> Text:
     )
 
 
-def _plainly(steps: list[str]) -> str:
-    return ", ".join(POLICY_STEPS.get(name, name.replace("_", " ")).lower() for name in steps)
-
-
 def _situation(plan: Plan, incident: Incident, about: str) -> Text:
     told = incident.situations[int(about.split(maxsplit=1)[0]) - 1]
     name = plan.people[told.by].name if told.by in plan.people else told.by
     return Text(
-        subject=f"{_systems(incident)}: news of {say_moment(incident.last_at)}",
+        subject=f"{systems_of(incident)}: news of {say_moment(incident.last_at)}",
         body=f"{told.text}\n\n{name}",
     )
 
@@ -224,7 +205,7 @@ def _stood_down(plan: Plan, incident: Incident, _about: str) -> Text:
     return Text(
         subject=f"Incident {incident.id}: stood down",
         body=(
-            f"{who} ({commander_title(plan)}) stood the incident of {_systems(incident)} down. "
+            f"{who} ({commander_title(plan)}) stood the incident of {systems_of(incident)} down. "
             f"Reason: {decision.why if decision and decision.why else 'none given'}\n"
             "What a recovery had begun is being taken back; `blackstart status` shows how far."
         ),
@@ -234,9 +215,9 @@ def _stood_down(plan: Plan, incident: Incident, _about: str) -> Text:
 def _over(_plan: Plan, incident: Incident, _about: str) -> Text:
     why = incident.stood_down.why if incident.stood_down else ""
     return Text(
-        subject=f"{_systems(incident)}: no move to a new environment",
+        subject=f"{systems_of(incident)}: no move to a new environment",
         body=(
-            f"We told you that {_systems(incident)} was being restored in a new environment. "
+            f"We told you that {systems_of(incident)} was being restored in a new environment. "
             f"That was ended: {why or 'it is not needed'}\n"
             "If it does not work for you, please tell us."
         ),
@@ -246,7 +227,7 @@ def _over(_plan: Plan, incident: Incident, _about: str) -> Text:
 def _stopped(_plan: Plan, incident: Incident, about: str) -> Text:
     ask = incident.asks[about]
     return Text(
-        subject=f"Recovery of {_systems(incident)} has stopped: {ask.opened.step}",
+        subject=f"Recovery of {systems_of(incident)} has stopped: {ask.opened.step}",
         body="\n".join((ask.opened.text, *(f"- {fact}" for fact in ask.opened.facts))),
         tone="bad",
     )
@@ -257,7 +238,7 @@ def _restored(plan: Plan, incident: Incident, _about: str) -> Text:
     took = max(((m.end - m.start).total_seconds() for m in full), default=0.0)
     limits = [limit for run in incident.runs.values() for limit in _limits(run)]
     return Text(
-        subject=f"{_systems(incident)} is restored",
+        subject=f"{systems_of(incident)} is restored",
         body=(
             f"Full service after {say_duration(took)} "
             f"(goal {say_duration(plan.policy.objectives.rto_s)}).\n"
@@ -280,6 +261,8 @@ _TEXTS: Mapping[str, Callable[[Plan, Incident, str], Text]] = {
     "situation": _situation,
     "stood_down": _stood_down,
     "over": _over,
+    "goal": goal_text,
+    "prolonged": prolonged_text,
 }
 
 COMMANDER_AUDIENCE = f"role:{COMMANDER}"

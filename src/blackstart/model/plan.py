@@ -110,7 +110,8 @@ class System:
 class Policy:
     """The written policy this plan makes real.
 
-    `drill_every_s` is how often each system is drilled; None: the policy does not say.
+    `drill_every_s` is how often each system is drilled; None: the policy does not say. An outage
+    that lasts longer than `prolonged_after_s` is a prolonged one: the commander is asked again.
     """
 
     owner: str
@@ -118,6 +119,7 @@ class Policy:
     objectives: Objectives = field(default_factory=Objectives)
     activate_when: tuple[str, ...] = ()
     cadence_s: float = 3_600.0
+    prolonged_after_s: float = 3_600.0
     drill_every_s: float | None = None
 
 

@@ -11,6 +11,7 @@ from blackstart.model import events as ev
 from blackstart.model import orders
 from blackstart.model.runbook import Param
 from blackstart.model.states import ActionState, AskState, IncidentState, StepState
+from blackstart.model.timing import GoalShareSpent, OutageProlonged
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,6 +96,7 @@ class AskView:
     due_at: datetime | None
     state: AskState = AskState.OPEN
     escalations: int = 0
+    late_s: float = 0.0  # by so much the newest escalation came too late
     answer: ev.AskAnswered | None = None
     ended_at: datetime | None = None
 
@@ -120,6 +122,7 @@ class Incident:
     seq: int = 0
     last_at: datetime
     outage_start: datetime
+    outage_told_at: datetime  # when its start was reported, or corrected last
     asks: dict[str, AskView] = field(default_factory=dict)
     notices: dict[str, NoticeView] = field(default_factory=dict)
     runs: dict[str, RunView] = field(default_factory=dict)
@@ -130,6 +133,9 @@ class Incident:
     paused: orders.IncidentPaused | None = None
     assessments: list[ev.ImpactAssessed] = field(default_factory=list)
     estimates: dict[str, orders.OptionEstimated] = field(default_factory=dict)  # by option
+    estimated_at: dict[str, datetime] = field(default_factory=dict)
+    shares_spent: list[GoalShareSpent] = field(default_factory=list)
+    prolonged: list[OutageProlonged] = field(default_factory=list)
     situations: list[orders.SituationTold] = field(default_factory=list)
     waivers: list[orders.RuleWaived] = field(default_factory=list)
     holders: dict[str, str] = field(default_factory=dict)  # role → whoever it was handed to

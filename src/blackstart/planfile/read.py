@@ -76,6 +76,7 @@ def _read_policy(entry: shape.PolicyEntry) -> Policy:
         ),
         activate_when=tuple(when.any if isinstance(when, shape.AnyOf) else when),
         cadence_s=seconds_of(entry.cadence),
+        prolonged_after_s=seconds_of(entry.prolonged_after),
         drill_every_s=None if entry.drill_every is None else seconds_of(entry.drill_every),
     )
 

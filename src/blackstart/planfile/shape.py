@@ -98,6 +98,9 @@ class PolicyEntry(Entry, kw_only=True, frozen=True):
     cadence: Annotated[Duration, Meta(description="users hear something at least this often")] = (
         "1h"
     )
+    prolonged_after: Annotated[
+        Duration, Meta(description="an outage longer than this is prolonged: the commander is told")
+    ] = "1h"
     drill_every: Annotated[
         Duration | None, Meta(description="how often each system is drilled; a day at least")
     ] = None

@@ -40,6 +40,7 @@ from blackstart.model.events import (
     StoodDown,
 )
 from blackstart.model.orders import Order
+from blackstart.model.timing import Timing
 from blackstart.model.words import say_count, say_duration
 from blackstart.reports.ordered import say_order
 from blackstart.reports.phrases import (
@@ -53,6 +54,7 @@ from blackstart.reports.phrases import (
     tone_of,
 )
 from blackstart.reports.spans import AUTOMATIC, of_kind
+from blackstart.reports.timed import mark_late, say_timing
 
 Said: TypeAlias = tuple[str, Tone]
 Steering: TypeAlias = (
@@ -93,6 +95,8 @@ NOTICE_WORDS = {
     "situation": "announcement",
     "stood_down": "notice that the incident was stood down",
     "over": "notice to users that it is over",
+    "goal": "warning about the goal",
+    "prolonged": "notice that the outage is prolonged",
 }
 MEASURE_WORDS = {"first_service": "First service", "full_service": "Full service"}
 RUN_WORDS = {
@@ -179,6 +183,8 @@ def say_event(event: Event, known: Known | None = None) -> Said:
         return f"Impact assessed by {known.name(event.by)}: {sentence(event.summary)}", Tone.CALM
     if isinstance(event, Order):
         return say_order(event, known.name)
+    if isinstance(event, Timing):
+        return say_timing(event)
     assert_never(event)
 
 
@@ -234,7 +240,7 @@ def _say_asking(event: Asking, known: Known) -> Said:
         case AskEscalated():
             return (
                 f"No answer by {say_time(event.was_due_at)}; "
-                f"{known.name(event.person)} is asked as well."
+                f"{known.name(event.person)} is asked as well{mark_late(event.late_s)}."
             ), Tone.WARN
         case AskAnswered():
             return _say_answer(event, known), Tone.CALM
@@ -335,7 +341,8 @@ def _say_notice(event: NoticeQueued, known: Known) -> Said:
         return f"{what} reached nobody ({whom}): {sentence(event.reason)}", Tone.WARN
     return (
         f"{what} queued for {say_count(event.recipients, 'recipient')} "
-        f"({say_audience(event.audience, known)}, over {plain(event.channel)})."
+        f"({say_audience(event.audience, known)}, over {plain(event.channel)})"
+        f"{mark_late(event.late_s)}."
     ), Tone.CALM
 
 
