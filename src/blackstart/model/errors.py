@@ -5,10 +5,12 @@ BlackstartError
 ├── RecoveredDegraded   3   users are served, and not all is whole; the report says what is not
 ├── Refused             4   the request is not allowed now; the hint says what is
 │   ├── IllegalMove     4   a state cannot follow another (the table in `states` says which can)
-│   └── NotAuthorised   4   another person or role has to do this
+│   ├── NotAuthorised   4   another person or role has to do this
+│   └── Superseded      4   this installation was replaced by one that was brought back
 ├── Stopped             5   the recovery stopped and waits for a person
 ├── WorldFailed         6   something outside did not do its part; repair it, then resume
-│   └── JournalFailed   7   the record cannot be read or written: nothing was done
+│   ├── JournalFailed   7   the record cannot be read or written: nothing was done
+│   └── MirrorFailed    6   a mirror cannot be read or written; the record itself is unharmed
 ├── Unready             8   this machine lacks something; the hint names it
 └── PlanRejected        9   correct the plan file, then run the command again
 
@@ -57,6 +59,10 @@ class NotAuthorised(Refused):
     """The person does not hold the role that this needs."""
 
 
+class Superseded(Refused):
+    """This installation was replaced; its successor alone may record and act."""
+
+
 class Stopped(BlackstartError):
     """The recovery stopped before its end and waits for a person."""
 
@@ -73,6 +79,10 @@ class JournalFailed(WorldFailed):
     """The record cannot be read or written; whatever was to be recorded was not done."""
 
     exit_code = 7
+
+
+class MirrorFailed(WorldFailed):
+    """A mirror of the record cannot be read or written; the record itself is unharmed."""
 
 
 class Unready(BlackstartError):
