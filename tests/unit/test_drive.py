@@ -2,20 +2,25 @@
 """The driver, whole: an incident from report to its sign-off, on a small world that keeps marks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from blackstart.cli.incident import require_whole_end
+from blackstart.engine.outbox import recipients_of
+from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
 from blackstart.model.errors import RecoveredDegraded, Refused, Stopped
-from blackstart.model.incident import Incident
+from blackstart.model.incident import Incident, fold
+from blackstart.model.notices import EVERYONE
 from blackstart.model.states import IncidentState, StepState
 from tests.engine_world import (
     ANSWERS,
     INCIDENT,
     close_all,
     drive_to_end,
+    house_in,
     journal_in,
     make_world,
     report,
@@ -191,3 +196,17 @@ def test_standing_down_ends_it_and_the_post_mortem_waits(tmp_path: Path) -> None
     assert incident.postmortem
     assert world.done() == {}
     assert any(isinstance(f.event, ev.StoodDown) for f in journal.read(INCIDENT))
+
+
+def test_everyone_is_told_one_by_one_where_the_channel_has_no_place_of_its_own(
+    tmp_path: Path,
+) -> None:
+    world = make_world(tmp_path / "w")
+    journal = journal_in(world)
+    report(journal)
+    house = house_in(world, journal)
+    incident = fold(journal.read(INCIDENT))
+    told = Notice(name="announced", kind="announced", channel="incident", audience=EVERYONE)
+    assert recipients_of(house, journal, incident, told) == ("",)
+    by_mail = replace(told, channel="staff")
+    assert recipients_of(house, journal, incident, by_mail) == ("p1", "p2", "p3", "p4")

@@ -11,6 +11,7 @@ from blackstart.planfile.load import load_located
 from blackstart.planfile.verb_shape import VerbShape
 from tests.sample_plan import (
     EXAMPLE,
+    GOOD,
     SYSTEM,
     edited,
     only_problem_of,
@@ -129,6 +130,21 @@ def test_outputs_are_judged_only_when_every_verb_of_the_step_is_known() -> None:
 def test_a_missing_value_of_a_target_is_reported_once_however_often_it_is_used() -> None:
     problem = only_problem_of(edited(("        site: recovery\n", "")))
     assert "the target 'recovery' has no 'site', which the steps refer to → " in problem
+
+
+@pytest.mark.parametrize("name", ["incident", "staff"])
+def test_a_channel_over_which_people_are_asked_and_told_is_missed_before_the_night(
+    name: str,
+) -> None:
+    text = GOOD.replace(f"  {name}: {{ use:", f"  other_{name}: {{ use:").replace(
+        f"  {name}:\n", f"  other_{name}:\n"
+    )
+    assert f"there is no channel '{name}'" not in "".join(problems_of(GOOD))
+    found = [line for line in problems_of(text) if f"there is no channel '{name}', over" in line]
+    line_of_channels = text[: text.index("\nchannels:")].count("\n") + 2
+    assert len(found) == 1
+    assert found[0].startswith(f"plan.yaml:{line_of_channels}:")
+    assert f"→ add '{name}' under 'channels'" in found[0]
 
 
 def test_problems_without_places_say_the_path_instead() -> None:

@@ -6,7 +6,7 @@ import pytest
 from blackstart.model.plan import Mode
 from blackstart.model.runbook import MANUAL, POLICY_STEPS, Runbook
 from blackstart.planfile.compile import compile_runbook
-from tests.sample_manual import HEAD
+from tests.sample_manual import HEAD, SPEAKING
 from tests.sample_plan import plan_of, problems_of
 
 DO = '{ use: manual.do, params: { text: "Do it." } }'
@@ -22,7 +22,7 @@ def compiled(text: str) -> Runbook:
 
 
 def test_the_manual_profile_is_the_ten_steps_each_one_question() -> None:
-    assert problems_of(plan_with(), {}) == ()
+    assert problems_of(plan_with(), SPEAKING) == ()
     runbook = compiled(plan_with())
     assert [step.name for step in runbook.steps] == list(POLICY_STEPS)
     for step in runbook.steps:
@@ -80,7 +80,7 @@ def with_params(params: str) -> str:
     ],
 )
 def test_a_question_that_leads_nowhere_is_refused(text: str, problem: str) -> None:
-    found = problems_of(text, {})
+    found = problems_of(text, SPEAKING)
     assert any(problem in line for line in found), found
 
 
@@ -131,5 +131,5 @@ def test_a_person_counts_as_proof_only_when_he_is_asked_for_it(
             )
         )
 
-    assert problems_of(text(asked), {}) == ()
-    assert len(problems_of(text(other), {})) == 1
+    assert problems_of(text(asked), SPEAKING) == ()
+    assert len(problems_of(text(other), SPEAKING)) == 1

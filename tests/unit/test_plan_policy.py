@@ -8,7 +8,7 @@ import pytest
 from blackstart.model.people import is_away
 from blackstart.model.plan import Plan
 from blackstart.planfile.warnings import secrets_of, warnings_of
-from tests.sample_manual import HEAD
+from tests.sample_manual import HEAD, SPEAKING
 from tests.sample_plan import GOOD, plan_of, problems_of
 
 TODAY = date(2026, 11, 24)
@@ -55,7 +55,7 @@ def warned(plan: Plan) -> list[str]:
         (
             "    targets:",
             "    tiers: [{ name: a, teams: [t] }, { name: b, teams: [t] }]\n    targets:",
-            "plan.yaml:15:49: the team 't' is in the tier 'a' already → keep one of them",
+            "plan.yaml:16:49: the team 't' is in the tier 'a' already → keep one of them",
         ),
         (
             "    targets:",
@@ -65,7 +65,7 @@ def warned(plan: Plan) -> list[str]:
     ],
 )
 def test_what_policy_people_and_tiers_cannot_be(old: str, new: str, problem: str) -> None:
-    found = problems_of(edited((old, new)), {})
+    found = problems_of(edited((old, new)), SPEAKING)
     assert len(found) == 1, found
     assert problem in found[0]
 

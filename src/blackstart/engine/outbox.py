@@ -13,14 +13,14 @@ from datetime import timedelta
 
 from blackstart.engine.acting import audience_name
 from blackstart.engine.installation import Installation, build
-from blackstart.engine.telling import INCIDENT_CHANNEL, STAFF_CHANNEL, Notice
+from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
 from blackstart.model.authority import persons_asked
 from blackstart.model.codec import to_bytes
 from blackstart.model.errors import BlackstartError
 from blackstart.model.heads import head_of
 from blackstart.model.incident import Incident
-from blackstart.model.notices import EVERYONE, compose
+from blackstart.model.notices import EVERYONE, INCIDENT_CHANNEL, STAFF_CHANNEL, compose
 from blackstart.model.states import DeliveryState
 from blackstart.ports.channel import (
     Accepted,
@@ -98,11 +98,13 @@ def recipients_of(
 ) -> tuple[str, ...]:
     """Return the person ids of a notice's audience; "" stands for a channel's own place.
 
-    Who is affected by several systems under several ids, but one address, is one recipient.
+    Everyone, over a channel that has no place of its own, is everybody of the plan. Who is affected
+    by several systems under several ids, but one address, is one recipient.
     """
     plan = house.plan
     kind, _, name = notice.audience.partition(":")
-    if notice.audience == EVERYONE:
+    address_kind = house.verbs[plan.channels[notice.channel].use].address_kind
+    if notice.audience == EVERYONE and not address_kind:
         return ("",)
     if kind == "person":
         return (name,)
@@ -112,10 +114,9 @@ def recipients_of(
         return persons_asked(plan, incident, notice.audience)
     if notice.audience == "teams":
         return tuple(dict.fromkeys(p for team in plan.teams.values() for p in team.members))
-    if notice.audience == "staff":
+    if notice.audience in {EVERYONE, "staff"}:
         return tuple(plan.people)
     found = journal.audience(audience_name(notice.run or incident.id, notice.audience))
-    address_kind = house.verbs[plan.channels[notice.channel].use].address_kind
     by_address = {journal.address_of(person, address_kind) or person: person for person in found}
     return tuple(by_address.values())
 

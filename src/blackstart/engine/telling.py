@@ -12,15 +12,13 @@ from datetime import datetime, timedelta
 
 from blackstart.engine.leftover import is_acted
 from blackstart.model.incident import Incident, RunView
-from blackstart.model.notices import EVERYONE
+from blackstart.model.notices import EVERYONE, INCIDENT_CHANNEL, STAFF_CHANNEL
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Mode, Plan
 from blackstart.model.runbook import NoticeSpec, Runbook, StepSpec
 from blackstart.model.states import AskState, IncidentState, StepState
 from blackstart.model.timing import GoalShareSpent, late_by
 
-INCIDENT_CHANNEL = "incident"
-STAFF_CHANNEL = "staff"
 _REFUSED = " refused"  # in the name of a notice that goes over a fallback channel
 _ASKED_IN_PERSON = (
     "acknowledge",

@@ -20,7 +20,9 @@ from blackstart.model.time_texts import goal_text, prolonged_text
 from blackstart.model.time_words import say_late
 from blackstart.model.words import say_duration, say_moment, say_option
 
-EVERYONE = "everyone"  # the audience of a channel that has one place of its own
+EVERYONE = "everyone"  # the audience of a channel that has one place of its own; else all staff
+INCIDENT_CHANNEL = "incident"  # where everybody who works on it hears how it goes
+STAFF_CHANNEL = "staff"  # over which persons, roles and teams are asked and told
 
 
 def compose(

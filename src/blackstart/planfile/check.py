@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from blackstart.model.notices import INCIDENT_CHANNEL, STAFF_CHANNEL
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Plan
 from blackstart.planfile.check_actions import Verbs, flaws_of_use
@@ -15,6 +16,10 @@ from blackstart.planfile.tree import Path
 from blackstart.planfile.verb_shape import VerbShape, with_manual
 
 _DAY_S = 86_400.0
+_NEEDED_CHANNELS = {
+    INCIDENT_CHANNEL: "everybody who works on an incident hears that it begins and how it goes",
+    STAFF_CHANNEL: "people are asked to acknowledge, to decide and to help",
+}
 
 
 def check_plan(plan: Plan, verbs: Mapping[str, VerbShape], places: Places | None = None) -> None:
@@ -72,6 +77,11 @@ def _flaws_of_roles(plan: Plan) -> Iterator[Flaw]:
 
 
 def _flaws_of_channels(plan: Plan, verbs: Verbs) -> Iterator[Flaw]:
+    for name, purpose in _NEEDED_CHANNELS.items():
+        if name not in plan.channels:
+            what = f"there is no channel '{name}', over which {purpose}"
+            instead = f"add '{name}' under 'channels'; it may use what another channel uses"
+            yield Flaw(path=("channels", name), what=what, instead=instead)
     for channel in plan.channels.values():
         path = ("channels", channel.name)
         yield from flaws_of_use(channel.use, channel.params, ("channel",), verbs, path)

@@ -197,10 +197,13 @@ class Expect:
             if late:
                 return late
         asked = verdict.agreeing + len(self.resolvers)
-        silent = f"no answer from {', '.join(verdict.silent)}" if verdict.silent else ""
+        silent = f"; no answer from {', '.join(verdict.silent)}" if verdict.silent else ""
         return Done(
-            summary=f"{asked} servers say {self._words} for {self.name}, cached ≤ {held.ttl_s} s.",
-            degraded=f"some may not find {self.name}: {silent}" if silent else "",
+            summary=f"{asked} servers say {self._words} for {self.name}, "
+            f"cached ≤ {held.ttl_s} s{silent}.",
+            degraded=f"some may not find {self.name}: not all of its name servers answer"
+            if silent
+            else "",
             outputs={"value": self._words, "ttl_s": held.ttl_s},
         )
 
