@@ -194,3 +194,23 @@ threading.Event().wait()
     else:
         assert process.is_alive(child, ticks)
         assert process.end(child, ticks, grace_s=0)
+
+
+def test_a_command_whose_parent_died_before_it_could_be_bound_is_not_run(tmp_path: Path) -> None:
+    for parent, is_run in ((os.getpid(), True), (os.getpid() + 1, False)):
+        mark = tmp_path / f"{parent}"
+        done = subprocess.run([*process.bound_to(parent), "touch", str(mark)], check=False)
+        assert (mark.exists(), done.returncode == 0) == (is_run, is_run)
+
+
+def test_processes_are_found_by_what_was_put_into_their_environment(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    mark = {"OF_TEST": str(tmp_path), "KEY": "run/step"}
+    env = {**mark, "PATH": os.environ["PATH"]}
+    child = process.spawn(["sleep", "100"], log=log, env=env, dies_with_us=True)
+    try:
+        assert process.with_environment(mark) == (child.pid,)
+        assert process.with_environment({**mark, "KEY": "run"}) == ()
+    finally:
+        process.end(child.pid, child.started_ticks, grace_s=0)
+    assert process.with_environment(mark) == ()

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Any program as an action: for what no provider knows yet.
 
-The program is given as a list of words and never goes through a shell. It dies with us. What it did
-to the world only its author knows, so the plan has to say whether it may be run a second time.
+The program is given as a list of words and never goes through a shell. It dies with us. Programs
+that it started itself may outlive it: they are found by the attempt's key in their environment, and
+nothing is repeated while one of them runs. What it did to the world only its author knows, so the
+plan has to say whether it may be run a second time.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from blackstart.ports.action import (
     NotDone,
     Outcome,
     Partial,
+    Running,
     Unknown,
 )
 from blackstart.ports.secrets import SecretRef
@@ -43,6 +46,7 @@ from blackstart.world.sites import inside
 
 _VERB = "command.run"
 _KEPT_BYTES = 200_000
+_KEY, _TRACES = "BLACKSTART_KEY", "BLACKSTART_TRACES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,8 @@ class Run:
     Runs on this machine, or inside `site` of `place` as `user` when a site is named. The trace of
     each attempt is left in `traces` (a folder; in a site its own `keys` folder when not given).
     `repeatable` says that it may be run again after it was cut off in its middle; without it such
-    an attempt is shown to a person. Its output is kept as evidence: it must not print secrets.
+    an attempt is shown to a person. `BLACKSTART_KEY` in its environment names the attempt: a good
+    command leaves it with what it does. Its output is kept as evidence: it must not print secrets.
 
     With `prints_json` its standard output has to be one JSON document, which becomes the output
     `json`; `value_at` names one value in it (`instances.0.address`), which becomes `value`. Secrets
@@ -132,6 +137,9 @@ class Run:
         if not folder.exists():
             return NotDone(note=f"there is no folder {folder}")
         found = finding(Path(self.traces) if self.traces else folder, _VERB, context)
+        if isinstance(found, Partial) and (left := process.with_environment(self._names(context))):
+            pids = ", ".join(map(str, left))
+            return Running(note=f"{self.argv[0]} left processes that still run: {pids}")
         if isinstance(found, Partial) and not self.repeatable:
             return Unknown(
                 note=f"{self.argv[0]} was begun and its end is not known; the plan does not say "
@@ -180,11 +188,16 @@ class Run:
         )
 
     def _environment(self, context: Context) -> Mapping[str, str] | None:
-        if self.site or not (self.env or self.secret_env):
+        if self.site:
             return None
         secret = {name: context.reveal(ref).strip() for name, ref in self.secret_env.items()}
         # Beside secrets alone the rest of the environment stays; a given one replaces it.
-        return {**(self.env or os.environ), **secret}
+        return {**(self.env or os.environ), **secret, **self._names(context)}
+
+    def _names(self, context: Context) -> Mapping[str, str]:
+        """Return what every process of this attempt has in its environment."""
+        traces = Path(self.traces) if self.traces else directory_of(self.place, self.site)
+        return {_KEY: context.key, _TRACES: str(traces)}
 
     def _read(self, done: process.Completed) -> Mapping[str, Param]:
         """Return the outputs that come from JSON. Raises WorldFailed."""
@@ -208,7 +221,8 @@ class Run:
         if not self.site:
             return list(argv)
         site = work_in(self.place, self.site, context).site
-        return inside(site, argv, user=self.user, cwd=self.cwd, env=self.env)
+        env = {**self.env, **self._names(context)}
+        return inside(site, argv, user=self.user, cwd=self.cwd, env=env)
 
 
 def pick(document: Param, path: str) -> Param:

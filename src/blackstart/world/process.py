@@ -29,6 +29,9 @@ from blackstart.model.errors import WorldFailed
 from blackstart.world.process_output import Ending, Output, follow
 
 _SETPRIV = shutil.which("setpriv") or "/usr/bin/setpriv"
+_SH = shutil.which("sh") or "/bin/sh"
+# Asked after the parent-death signal was asked for: a parent that died sooner is seen here.
+_IF_PARENT_LIVES = '[ "$PPID" = "$0" ] && exec "$@"'
 _BOUND_WITHIN_S = 2.0
 _PAUSE = threading.Event()
 
@@ -163,10 +166,7 @@ def spawn(
 
 
 def _wait_until_bound(pid: int) -> None:
-    """Wait until setpriv has become the program: from then on the child dies with us.
-
-    A parent that is killed sooner would leave it behind, because the signal was not asked for yet.
-    """
+    """Wait until setpriv has become what follows: from then on the child dies with us."""
     deadline_s = time.monotonic() + _BOUND_WITHIN_S
     while time.monotonic() < deadline_s:
         try:
@@ -176,6 +176,31 @@ def _wait_until_bound(pid: int) -> None:
         if program.name != Path(_SETPRIV).resolve().name:
             return
         _PAUSE.wait(0.002)
+
+
+def bound_to(parent: int) -> tuple[str, ...]:
+    """Return the words before a command that dies with its parent, however soon the parent dies.
+
+    Nothing is run when the parent is dead already: the kernel sends its signal only to those who
+    asked for it before.
+    """
+    return (_SETPRIV, "--pdeathsig", "KILL", "--", _SH, "-c", _IF_PARENT_LIVES, str(parent))
+
+
+def with_environment(variables: Mapping[str, str]) -> tuple[int, ...]:
+    """Return the pids of living processes that were started with these variables; we see only ours.
+
+    The environment is handed on to children, so it finds what outlived its parent.
+    """
+    wanted = {f"{name}={value}".encode() for name, value in variables.items()}
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        with suppress(OSError):
+            if wanted <= set((folder / "environ").read_bytes().split(b"\0")):
+                found.append(int(folder.name))
+    return tuple(pid for pid in sorted(found) if started_ticks(pid) is not None)
 
 
 def started_ticks(pid: int) -> int | None:
@@ -255,13 +280,13 @@ def _popen(
     dies_with_us: bool,
 ) -> subprocess.Popen[bytes]:
     # No Python may run between fork and exec: another thread could hold a lock for ever there.
-    # Therefore setpriv asks for the parent-death signal, and is gone with the exec that follows.
+    # Therefore setpriv asks for the parent-death signal, and is gone with the execs that follow.
     try:
         if dies_with_us:
             found = shutil.which(argv[0], path=(env or os.environ).get("PATH")) if argv else None
             if found is None:
                 raise FileNotFoundError(f"there is no program '{argv[0] if argv else ''}'")
-            argv = (_SETPRIV, "--pdeathsig", "KILL", "--", found, *argv[1:])
+            argv = (*bound_to(os.getpid()), found, *argv[1:])
         return subprocess.Popen(
             argv,
             stdin=stdin,
