@@ -8,7 +8,7 @@ ARGS ?=
 export YES
 export PYTHON
 
-.PHONY: help setup check check-format check-lint check-types check-floors check-house format test test-platform test-pythons drill faults bench docs lock clean
+.PHONY: help setup check check-format check-lint check-types check-floors check-house format test test-platform test-pythons drill faults chaos bench docs lock clean
 
 help: ## list what can be made
 	@printf 'Blackstart\n\n'
@@ -46,6 +46,9 @@ drill: ## lose a real FlowFuse on this machine and bring it back
 faults: setup ## lose it with each known defect put in; every one must be caught (≤ 25 minutes)
 	@scripts/packages.sh drill
 	@$(BIN)/blackstart faults $(ARGS)
+
+chaos: setup ## kill the real processes at seeded moments, count what is left (ARGS="--days 20 --seed 7")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: setup ## measure recovery beside a sequential script, start-up, status, check, journal (ARGS="status" for one)
 	@scripts/bench.sh $(ARGS)

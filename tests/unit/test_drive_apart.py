@@ -17,7 +17,7 @@ from blackstart.model import events as ev
 from blackstart.model.asks import Answer, answer
 from blackstart.model.errors import Refused
 from blackstart.model.incident import Incident, fold
-from blackstart.model.runbook import MANUAL, ActionSpec, Runbook, StepSpec
+from blackstart.model.runbook import MANUAL, ActionSpec, NoticeSpec, Runbook, StepSpec
 from blackstart.model.states import IncidentState, StepState
 from blackstart.ports.action import Context, Finding, Outcome, Unknown
 from blackstart.ports.journal import Entry
@@ -330,3 +330,25 @@ def test_telling_goes_on_where_one_of_its_actions_fails(tmp_path: Path) -> None:
     outage = next(n for n in ended.notices.values() if n.queued.kind == "outage")
     assert outage.settled is not None
     assert outage.settled.accepted == 2
+
+
+def test_users_are_told_by_the_name_of_a_role_or_a_team_as_the_plan_writes_it(
+    tmp_path: Path,
+) -> None:
+    def changed(step: StepSpec) -> StepSpec:
+        told = tuple(
+            NoticeSpec(kind="outage", channel="users", audience=audience)
+            for audience in ("ceo", "devops")
+        )
+        return replace(step, notices=told) if step.name == "notify_users" else step
+
+    world = make_world(
+        tmp_path / "w",
+        change=lambda runbook: replace(runbook, steps=tuple(map(changed, runbook.steps))),
+    )
+    journal = journal_in(world)
+    report(journal)
+    drive_to_end(world, journal)
+    letters = [text for path in world.letters.iterdir() for text in path.read_text().splitlines()]
+    told = sorted(text.partition("|")[0] for text in letters if "is unavailable" in text)
+    assert told == ["p3", "p4"]

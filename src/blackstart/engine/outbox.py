@@ -15,12 +15,13 @@ from blackstart.engine.acting import audience_name
 from blackstart.engine.installation import Installation, build
 from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
-from blackstart.model.authority import persons_asked
+from blackstart.model.authority import TEAM, persons_asked
 from blackstart.model.codec import to_bytes
 from blackstart.model.errors import BlackstartError
 from blackstart.model.heads import head_of
 from blackstart.model.incident import Incident
 from blackstart.model.notices import EVERYONE, INCIDENT_CHANNEL, STAFF_CHANNEL, compose
+from blackstart.model.plan import Plan
 from blackstart.model.states import DeliveryState
 from blackstart.ports.channel import (
     Accepted,
@@ -102,16 +103,16 @@ def recipients_of(
     by several systems under several ids, but one address, is one recipient.
     """
     plan = house.plan
-    kind, _, name = notice.audience.partition(":")
     address_kind = house.verbs[plan.channels[notice.channel].use].address_kind
     if notice.audience == EVERYONE and not address_kind:
         return ("",)
+    kind, name = _kind_and_name(plan, notice.audience)
     if kind == "person":
         return (name,)
     if kind == "role":
         return persons_asked(plan, incident, name)
     if kind == "team":
-        return persons_asked(plan, incident, notice.audience)
+        return persons_asked(plan, incident, f"{TEAM}{name}")
     if notice.audience == "teams":
         return tuple(dict.fromkeys(p for team in plan.teams.values() for p in team.members))
     if notice.audience in {EVERYONE, "staff"}:
@@ -119,6 +120,16 @@ def recipients_of(
     found = journal.audience(audience_name(notice.run or incident.id, notice.audience))
     by_address = {journal.address_of(person, address_kind) or person: person for person in found}
     return tuple(by_address.values())
+
+
+def _kind_and_name(plan: Plan, audience: str) -> tuple[str, str]:
+    """Split `role:NAME` and the like; a plan names its roles and teams without saying which."""
+    if audience in plan.roles:
+        return "role", audience
+    if audience in plan.teams:
+        return "team", audience
+    kind, _, name = audience.partition(":")
+    return kind, name
 
 
 def deliver(house: Installation, journal: Journal, delivery: QueuedDelivery) -> None:
