@@ -21,7 +21,8 @@ from pathlib import Path
 
 from blackstart.bootstrap import Home, house_of, incidents, open_home
 from blackstart.engine.acting import verified_points
-from blackstart.engine.installation import Installation, build
+from blackstart.engine.installation import Installation
+from blackstart.engine.offered import build
 from blackstart.engine.probe import look_from
 from blackstart.model.plan import Target
 from blackstart.model.references import fill

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from blackstart.bootstrap import load_verbs
-from blackstart.engine.installation import build
+from blackstart.engine.offered import build
 from blackstart.ports.action import Done, Failed, NotDone, Outcome, Partial, Undoable, Unknown
 from blackstart.ports.secrets import SecretRef
 from blackstart.providers.records import Update

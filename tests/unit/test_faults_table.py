@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from blackstart.cli.drill import judge_end
-from blackstart.cli.faults import Trial, seen_in, steps_before_end
+from blackstart.cli.faults import MOST_LANES, Trial, lanes_for, seen_in, steps_before_end
 from blackstart.cli.follow import has_come_through, has_stopped
 from blackstart.cli.outcome import exit_code_of, seen_end, with_injection
 from blackstart.model.errors import RecoveredDegraded, Stopped
@@ -129,3 +129,8 @@ def test_what_a_witness_saw_is_part_of_the_end(tmp_path: Path) -> None:
     assert seen is not None
     assert seen.seen == f"{STOP}, and its device cleared its configuration"
     assert not seen.is_caught
+
+
+@pytest.mark.parametrize(("cores", "lanes"), [(1, 2), (2, 3), (4, 5), (64, MOST_LANES)])
+def test_one_drill_more_than_cores_runs_at_once(cores: int, lanes: int) -> None:
+    assert lanes_for(cores) == lanes

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from blackstart.bootstrap import compile_for, read_plan
-from blackstart.engine.installation import build
+from blackstart.engine.offered import build
 from blackstart.providers.flowfuse_database import HeldInstance
 from blackstart.providers.flowfuse_run import StartInstances
 from blackstart.providers.flowfuse_waves import RanWave, say_waves, waves_of

@@ -19,12 +19,12 @@ from blackstart.bootstrap.proofs import prove_backup, watching
 from blackstart.bootstrap.verbs import (
     absent_secrets,
     compile_for,
-    load_verbs,
     read_located_plan,
     read_plan,
     read_plan_bytes,
     shapes,
 )
+from blackstart.engine.offered import load_verbs
 
 __all__ = [
     "WATCH",

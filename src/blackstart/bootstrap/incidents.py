@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from blackstart.bootstrap.home import Home
-from blackstart.bootstrap.verbs import compile_for, load_verbs, read_located_plan
+from blackstart.bootstrap.verbs import compile_for, read_located_plan
 from blackstart.engine.installation import Installation
+from blackstart.engine.offered import load_verbs
 from blackstart.model import commands
 from blackstart.model import events as ev
 from blackstart.model.asks import Answer, Known, answer

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from blackstart.bootstrap.home import Home
-from blackstart.bootstrap.verbs import load_verbs, shapes
+from blackstart.bootstrap.verbs import shapes
 from blackstart.engine.acting import verified_points
-from blackstart.engine.installation import build
+from blackstart.engine.offered import build, load_verbs
 from blackstart.model import events as ev
 from blackstart.model.errors import Refused
 from blackstart.model.plan import Plan, StateItem

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What providers offer, by one door, and what plans compile to with it."""
+"""What the plan file may say of what providers offer, and what plans compile to with it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import msgspec
 
+from blackstart.engine.offered import load_verbs
 from blackstart.model.plan import Mode, Plan
 from blackstart.model.runbook import Param, Runbook
 from blackstart.planfile.compile import compile_runbook
@@ -22,18 +22,6 @@ from blackstart.planfile.problems import Flaw
 from blackstart.planfile.verb_shape import Judge, VerbShape
 from blackstart.planfile.warnings import secrets_of
 from blackstart.ports.secrets import SecretRef
-
-PROVIDERS = "blackstart.providers.v1"
-
-
-@cache
-def load_verbs() -> Mapping[str, type[Any]]:
-    """Return every verb that is installed, built-in or not, by one door: the entry points."""
-    verbs: dict[str, type[Any]] = {}
-    for entry in entry_points(group=PROVIDERS):
-        for name, provider in entry.load().PROVIDES.items():
-            verbs[f"{entry.name}.{name}"] = provider
-    return verbs
 
 
 @cache

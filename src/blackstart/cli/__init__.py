@@ -50,7 +50,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "journal": ("journal", "Verify the record."),
     "agent": ("driving", "Drive incidents: act, ask, tell, keep time."),
     "watch": ("driving", "Watch a system from here and open an incident when it is down."),
-    "probe": ("driving", "Ask one check from here (the question comes on standard input)."),
+    "probe": ("probe", "Ask one check from here (the question comes on standard input)."),
     "backups": ("backups", "Prove restore points by restoring them."),
     "drill": ("drill", "Lose a real FlowFuse on this machine and bring it back."),
     "faults": ("faults", "Drill with each injected defect; compare expected and seen ends."),

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands that run: agent, watch, probe."""
+"""Commands that run: agent and watch."""
 
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from blackstart.bootstrap import (
     WATCH,
     Home,
     house_of,
-    load_verbs,
     open_home,
     read_incidents,
     read_plan,
@@ -22,13 +20,11 @@ from blackstart.bootstrap import (
     watching,
 )
 from blackstart.cli.options import with_home, with_plan
-from blackstart.engine.probe import answer_probe
 from blackstart.engine.runner import drive, is_finished
 from blackstart.engine.watch import watch as watch_until_down
 from blackstart.model.errors import BlackstartError, Refused
 from blackstart.model.plan import Mode
 from blackstart.ports.action import Failed
-from blackstart.world.clock import SystemClock
 
 
 def stop_on_signals() -> threading.Event:
@@ -130,10 +126,3 @@ def watch(home: Path, plan_path: Path, system: str, mode: str, target: str) -> N
         by=WATCH,
     )
     click.echo(f"{name} is open.")
-
-
-@click.command()
-def probe() -> None:
-    """Answer one question from standard input on standard output (used by vantages)."""
-    asked = sys.stdin.buffer.read()
-    sys.stdout.buffer.write(answer_probe(asked, load_verbs(), SystemClock()))

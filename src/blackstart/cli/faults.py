@@ -24,6 +24,7 @@ from blackstart.model.runbook import POLICY_STEPS
 from blackstart.sandbox.injection import HEALTHY, Injection, refuses, stops_at
 from blackstart.sandbox.injections import INJECTIONS, injection_named
 
+MOST_LANES = 8
 _LIMIT_S = 600
 _REFUSALS = (4, 8, 9)
 _LAST_LINES = 3
@@ -60,9 +61,20 @@ class Trial:
         return self.seen == self.injection.expected
 
 
+def lanes_for(cores: int) -> int:
+    """Return how many drills keep this many cores busy: while some wait, another one works."""
+    return min(cores + 1, MOST_LANES)
+
+
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--lanes", type=click.IntRange(1, 8), default=3, help="Drills side by side.")
+@click.option(
+    "--lanes",
+    type=click.IntRange(1, MOST_LANES),
+    default=lanes_for(os.cpu_count() or 1),
+    show_default=True,
+    help="Drills side by side.",
+)
 @click.option(
     "--reports",
     type=click.Path(path_type=Path, file_okay=False),

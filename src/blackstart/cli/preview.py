@@ -19,7 +19,7 @@ import click
 from blackstart.bootstrap import compile_for, load_verbs, read_plan
 from blackstart.cli.options import as_json, with_plan
 from blackstart.cli.plan import mode_of, pairs_of
-from blackstart.engine.installation import build
+from blackstart.engine.offered import build
 from blackstart.model.errors import BlackstartError, Refused
 from blackstart.model.graph import waits_of
 from blackstart.model.plan import Plan, Target

@@ -14,7 +14,8 @@ from functools import partial
 from operator import itemgetter
 from typing import TypeVar, assert_never
 
-from blackstart.engine.installation import Installation, build
+from blackstart.engine.installation import Installation
+from blackstart.engine.offered import build
 from blackstart.engine.probe import look_from
 from blackstart.model import events as ev
 from blackstart.model import orders

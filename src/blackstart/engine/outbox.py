@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from blackstart.engine.acting import audience_name
-from blackstart.engine.installation import Installation, build
+from blackstart.engine.installation import Installation
+from blackstart.engine.offered import build
 from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
 from blackstart.model.authority import TEAM, persons_asked

@@ -8,14 +8,14 @@ The answer comes back on its standard output. What the check keeps as evidence t
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from blackstart.engine.installation import build
+from blackstart.engine.offered import build
 from blackstart.model.codec import digest_of, to_bytes
 from blackstart.model.errors import Unready
 from blackstart.model.plan import Target, Vantage
@@ -96,14 +96,16 @@ def _secrets_in(params: Mapping[str, Param]) -> tuple[str, ...]:
     return tuple(v for v in params.values() if isinstance(v, str) and v.startswith(PREFIX))
 
 
-def answer_probe(asked: bytes, verbs: Mapping[str, type[Any]], clock: Clock) -> bytes:
-    """Answer a question that came to `blackstart probe`.
+def answer_probe(
+    asked: bytes, verbs_beside: Callable[[str], Mapping[str, type[Any]]], clock: Clock
+) -> bytes:
+    """Answer a question that came to `blackstart probe`; `verbs_beside` finds the verb it names.
 
     Raises msgspec.ValidationError for a question that is none, PlanRejected for unfit parameters.
     """
     question = msgspec.json.decode(asked, type=Question)
     artefacts: list[tuple[str, str]] = []
-    outcome = _check(question, verbs, clock, artefacts)
+    outcome = _check(question, verbs_beside(question.use), clock, artefacts)
     reply = Reply(
         done=outcome if isinstance(outcome, Done) else None,
         failed=outcome if isinstance(outcome, Failed) else None,
