@@ -9,7 +9,9 @@ marked `platform` live in network namespaces of their own and are let through.
 import ipaddress
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -81,3 +83,13 @@ def network_off() -> Iterator[None]:
     yield
     attempts = GUARD.attempts[before:]
     assert not attempts, f"reached beyond loopback: {', '.join(attempts)}"
+
+
+@pytest.fixture
+def memory_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, for journals of which many are written."""
+    if not Path("/dev/shm").is_dir():  # a machine without it only takes longer
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="blackstart-", dir="/dev/shm") as folder:
+        yield Path(folder)
