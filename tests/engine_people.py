@@ -57,6 +57,7 @@ def finish(
             step,
             by=by,
             why="typed it in",
+            now=known.now,
             outputs=outputs or {},
             evidence=evidence,
         ),

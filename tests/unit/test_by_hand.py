@@ -11,8 +11,12 @@ from blackstart.model import commands, steering
 from blackstart.model.asks import Answer
 from blackstart.model.errors import NotAuthorised, Refused
 from blackstart.model.events import Sighting
+from blackstart.model.incident import fold
+from blackstart.model.orders import StepFinishedByHand
 from blackstart.model.states import IncidentState, StepState
-from blackstart.ports.journal import Journal
+from blackstart.ports.journal import Entry, Journal
+from blackstart.reports.postmortem import draft_postmortem
+from blackstart.reports.scorecard import score_steps
 from tests.engine_people import (
     TAKEN_ON,
     at_gate,
@@ -27,6 +31,7 @@ from tests.engine_people import (
 )
 from tests.engine_world import (
     ANSWERS,
+    INCIDENT,
     World,
     close_all,
     drive_to_end,
@@ -69,6 +74,65 @@ def test_a_failed_step_is_finished_by_hand_and_the_rest_goes_on(
     assert not [ask for ask in incident.open_asks() if ask.opened.kind == "stopped"]
     ended = drive_to_end(world, journal)
     assert ended.runs[next(iter(ended.runs))].outcome == "recovered"
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ("yesterday", "no moment with its zone"),
+        ("2026-01-31T03:14:15", "no moment with its zone"),
+        ("2999-01-31T03:14:15Z", "and it is"),
+    ],
+)
+def test_a_moment_that_no_measure_could_be_taken_from_is_refused(
+    world: World, journal: Journal, given: str, what: str
+) -> None:
+    stopped(world, journal)
+    with pytest.raises(Refused, match=what):
+        finish(world, journal, "restore_data", outputs={"recovered_to": given})
+    incident = finish(
+        world, journal, "restore_data", outputs={"recovered_to": "2026-01-31T04:14:15+01:00"}
+    )
+    assert state_of(incident, "restore_data") is StepState.VERIFIED
+
+
+def test_a_record_with_a_moment_that_nobody_can_read_is_driven_on(
+    world: World, journal: Journal
+) -> None:
+    stopped(world, journal)
+    state = fold(journal.read(INCIDENT))
+    by_hand = StepFinishedByHand(
+        run=next(iter(state.runs)),
+        step="restore_data",
+        by="p1",
+        why="typed in by an older release",
+        outputs={"recovered_to": "yesterday"},
+        evidence=("e" * 64,),
+    )
+    journal.append(INCIDENT, "p1", [Entry(event=by_hand)])
+    ended = drive_to_end(world, journal)
+    assert ended.state is IncidentState.RESTORED
+    assert "shop:first_service" in ended.measures
+    told = next(n for n in ended.notices.values() if n.queued.kind == "restored")
+    body = (world.root / "evidence" / told.queued.body[:2] / told.queued.body).read_text()
+    assert "Full service was not measured (goal " in body
+
+
+def test_what_was_finished_by_hand_counts_as_done_in_the_post_mortem(
+    world: World, journal: Journal
+) -> None:
+    stopped(world, journal)
+    finish(world, journal, "restore_data")
+    drive_to_end(world, journal)
+    facts, runbooks = journal.read(INCIDENT), world.runbooks
+    step = next(
+        one for one in score_steps(facts, tuple(runbooks.values())) if one.name == "restore_data"
+    )
+    assert (step.outcome, step.by) == ("verified", "p1")
+    assert "e" * 64 in step.evidence
+    draft = draft_postmortem(facts, runbooks, world.plan)
+    assert "was lost, and recovered" in draft
+    assert "The recovery stopped" not in draft
 
 
 def test_what_later_steps_need_must_be_given(world: World, journal: Journal) -> None:
@@ -174,7 +238,7 @@ def test_a_gate_that_is_held_stays_closed_until_somebody_says_go(
     )
     again = drive_to_end(world, journal, says={}, is_enough=is_asked("gate"))
     gate = next(ask for ask in again.open_asks() if ask.opened.kind == "gate")
-    assert gate.opened.text.startswith("Held back by p1: customers are at work.")
+    assert gate.opened.text.startswith("Held back by P1: customers are at work.")
     assert gate.due_at is None
     assert state_of(again, "update_dns") is StepState.WAITING
     assert state_of(drive_to_end(world, journal), "update_dns") is StepState.VERIFIED

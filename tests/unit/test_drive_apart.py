@@ -60,9 +60,9 @@ def test_two_systems_have_a_run_each_and_users_hear_of_the_outage_once(tmp_path:
     outages = [n for n in incident.notices.values() if n.queued.kind == "outage"]
     assert [n.queued.recipients for n in outages] == [2]  # two people, known to both systems
     letters = [text for path in world.letters.iterdir() for text in path.read_text().splitlines()]
-    assert sorted(t for t in letters if "is unavailable" in t) == [
-        "ada|[DRILL] shop and desk is unavailable",
-        "ben|[DRILL] shop and desk is unavailable",
+    assert sorted(t for t in letters if "are unavailable" in t) == [
+        "ada|[DRILL] shop and desk are unavailable",
+        "ben|[DRILL] shop and desk are unavailable",
     ]
     again = sorted(t for t in letters if "is available again" in t)
     assert again == sorted(

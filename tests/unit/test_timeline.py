@@ -93,7 +93,7 @@ def test_an_escalation_names_the_deputy() -> None:
         )
     )
     rows = timeline(facts, PEOPLE)
-    assert rows[1].sentence == "No answer by 03:12:11.240; Jonas Weir is asked as well."
+    assert rows[1].sentence == "No answer by 03:12:11.240 UTC; Jonas Weir is asked as well."
     assert rows[1].who == "driver"
 
 

@@ -11,14 +11,13 @@ import click
 from blackstart.bootstrap import (
     Home,
     house_of,
-    in_force,
     incident_named,
     open_home,
     report_incident,
 )
 from blackstart.cli.driving import stop_on_signals
 from blackstart.cli.options import as_json, moment_of, with_home, with_plan
-from blackstart.cli.ordering import Asked
+from blackstart.cli.ordering import Asked, news_of, people_of
 from blackstart.cli.standing import ask_named, every, find
 from blackstart.cli.steps import kept, outputs_of
 from blackstart.cli.typed import fitting
@@ -27,7 +26,6 @@ from blackstart.engine.runner import drive
 from blackstart.model.asks import answer as answered
 from blackstart.model.codec import to_bytes
 from blackstart.model.errors import (
-    BlackstartError,
     RecoveredDegraded,
     Refused,
     Stopped,
@@ -87,15 +85,6 @@ def newest_or(home: Home, incident: str | None) -> str:
     if not found:
         raise Refused("There is no incident.", "`blackstart report` opens one.")
     return found[-1].id
-
-
-def people_of(home: Home, incident: str) -> dict[str, str]:
-    """Return the names of the plan's people by id; none when the plan cannot be read any more."""
-    try:
-        plan, _ = in_force(home, incident_named(home, incident))
-    except BlackstartError:
-        return {}
-    return {person.id: person.name for person in plan.people.values()}
 
 
 @click.command()
@@ -168,7 +157,7 @@ def timeline(home: Path, in_json: bool, incident: str | None) -> None:
     if in_json:
         click.echo(to_bytes(facts))
         return
-    people = people_of(opened, name)
+    people = people_of(opened, incident_named(opened, name))
     for row in timeline_of(facts, people):
         click.echo(f"{say_moment(row.at)}  {row.who:24} {row.sentence}")
 
@@ -200,9 +189,10 @@ def recover(home: Path, incident: str) -> None:
     told = [incident_named(opened, name).seq]
 
     def show(state: Incident) -> bool:
-        for row in timeline_of(opened.journal.read(name, told[0])):
-            click.echo(f"{say_moment(row.at)}  {row.sentence}")
-            told[0] = row.seq
+        if state.seq > told[0]:
+            for row in news_of(opened, state, told[0]):
+                click.echo(f"{say_moment(row.at)}  {row.sentence}")
+            told[0] = state.seq
         return is_waiting(house.plan, house.runbooks, state, house.clock.now())
 
     state = drive(house, name, stop_on_signals(), show)

@@ -11,14 +11,15 @@ from typing import Any
 
 import click
 
-from blackstart.bootstrap import Home, incident_named, open_home, order
+from blackstart.bootstrap import Home, in_force, incident_named, open_home, order
 from blackstart.cli.options import as_json, with_home
 from blackstart.cli.standing import find
 from blackstart.model import events as ev
 from blackstart.model.asks import Answer, Known
 from blackstart.model.codec import to_bytes
+from blackstart.model.errors import BlackstartError
 from blackstart.model.incident import Incident
-from blackstart.reports.timeline import timeline
+from blackstart.reports.timeline import TimelineRow, timeline
 
 Make = Callable[[Known, Incident], tuple[ev.Event, ...]]
 
@@ -79,6 +80,21 @@ def steering(command: Callable[..., None]) -> Callable[..., None]:
     return added
 
 
+def people_of(home: Home, incident: Incident) -> dict[str, str]:
+    """Return the names of the plan's people by id; none when the plan cannot be read any more."""
+    try:
+        plan, _ = in_force(home, incident)
+    except BlackstartError:
+        return {}
+    return {person.id: person.name for person in plan.people.values()}
+
+
+def news_of(home: Home, incident: Incident, before: int) -> tuple[TimelineRow, ...]:
+    """Return the rows of the timeline after number `before`; they may refer to earlier ones."""
+    rows = timeline(home.journal.read(incident.id), people_of(home, incident))
+    return tuple(row for row in rows if row.seq > before)
+
+
 def show_news(home: Home, incident: Incident, before: int, *, in_json: bool) -> None:
     """Show the facts that came after number `before`."""
     facts = home.journal.read(incident.id, before)
@@ -92,7 +108,7 @@ def show_news(home: Home, incident: Incident, before: int, *, in_json: bool) -> 
         }
         click.echo(to_bytes(rows))
         return
-    for row in timeline(facts):
+    for row in news_of(home, incident, before):
         click.echo(row.sentence)
     if not home.journal.holder(incident.id):
         click.secho(

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import click
 
+from blackstart.model.answering import commands_for, system_of
 from blackstart.model.errors import BlackstartError, Refused
 from blackstart.model.events import INSTALLATION, Option
 from blackstart.model.incident import AskView, Incident, fold
@@ -113,13 +114,6 @@ def _with_estimate(incident: Incident, option: Option) -> Option:
     )
 
 
-def _short_name(incident: Incident, ask: AskView) -> str:
-    """Return the name of the question's step where that says which is meant, else its own name."""
-    step = ask.opened.step
-    fitting = [one for one in incident.open_asks() if step in one.opened.ask]
-    return step if step and len(fitting) == 1 else ask.opened.ask
-
-
 def ask_named(incident: Incident, text: str) -> str:
     """Return the open question of this name, or the only one that has the text in its name."""
     names = [ask.opened.ask for ask in incident.open_asks()]
@@ -140,20 +134,25 @@ def _side_by_side(incident: Incident, ask: AskView, now: datetime) -> Iterator[s
     yield from (f"    {line}" for line in table.splitlines())
 
 
+def _title(incident: Incident, ask: AskView) -> str:
+    """Return the system and the step that the question is about, without one its own name."""
+    opened = ask.opened
+    system = system_of(incident, ask)
+    return f"{system} {opened.step} ({opened.kind})" if system and opened.step else opened.ask
+
+
 def _questions(incident: Incident, now: datetime) -> Iterator[str]:
     for ask in incident.open_asks():
         text = ask.opened.text.replace("\n", "\n    ")
-        yield click.style(f"  ? {ask.opened.ask}: {text}", fg="yellow")
+        yield click.style(f"  ? {_title(incident, ask)}: {text}", fg="yellow")
         due = f", by {say_moment(ask.due_at)}" if ask.due_at else ""
         yield f"    asked: {', '.join(ask.persons)} ({ask.opened.role}){due}"
-        if ask.opened.outputs:
-            yield f"    gives: {', '.join(ask.opened.outputs)}"
         yield from (f"    - {fact}" for fact in ask.opened.facts)
         if ask.opened.kind == "decision":
             yield from _side_by_side(incident, ask, now)
         else:
             yield from (f"    * {say_option(option)}" for option in ask.opened.options)
-        yield f"    blackstart answer {incident.id} {_short_name(incident, ask)} ANSWER --as YOU"
+        yield from (f"    {command}" for command in commands_for(incident, ask))
 
 
 def as_rows(journal: Journal, incident: Incident) -> dict[str, object]:
@@ -171,6 +170,8 @@ def as_rows(journal: Journal, incident: Incident) -> dict[str, object]:
         "holders": incident.holders,
         "runs": incident.runs,
         "asks": incident.asks,
+        "estimates": incident.estimates,
         "measures": incident.measures,
+        "restored_at": incident.restored_at,
         "progress": journal.progress(incident.id),
     }

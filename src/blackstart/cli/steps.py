@@ -83,6 +83,7 @@ def done(
             step_name,
             by=given.by,
             why=given.why,
+            now=known.now,
             outputs=given.outputs,
             evidence=given.evidence,
         )

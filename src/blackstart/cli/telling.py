@@ -24,7 +24,7 @@ def faults_of_telling(layout: Layout, incident: Incident) -> tuple[str, ...]:
     """Compare what the record says was mailed with what the mail server holds."""
     kept = mails(layout)
     faults = []
-    for kind, words in (("outage", "is unavailable"), ("recovered", GOOD_NEWS)):
+    for kind, words in (("outage", "unavailable"), ("recovered", GOOD_NEWS)):
         arrived = sum(words in mail.subject and "status@" in mail.mail_from for mail in kept)
         accepted = sum(
             notice.settled.accepted

@@ -328,7 +328,8 @@ def _gate(
     stands = f"NOT all is verified ({', '.join(amiss)})" if amiss else "everything is verified"
     text = f"{step.title} for {run.started.system}: {stands}. Go?"
     if held:
-        text = f"Held back by {held.by}: {held.why or 'no reason given'}. {text}"
+        by = plan.people[held.by].name if held.by in plan.people else held.by
+        text = f"Held back by {by}: {held.why or 'no reason given'}. {text}"
     yield _ask(
         plan,
         incident,

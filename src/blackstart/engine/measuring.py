@@ -13,6 +13,7 @@ from blackstart.model.incident import Incident, RunView
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Param, Phase, Runbook
 from blackstart.model.states import StepState, lets_others_go
+from blackstart.model.words import read_moment
 
 _RPO = "rpo:database"
 _BOUND = "at most: from the last recovered transaction to the start of the outage"
@@ -64,7 +65,4 @@ def _measure(run: RunView, name: str, start: datetime, end: datetime) -> ev.Meas
 
 
 def _moment(value: Param) -> datetime | None:
-    if not isinstance(value, str) or not value:
-        return None
-    moment = datetime.fromisoformat(value)
-    return moment if moment.tzinfo else None
+    return read_moment(value) if isinstance(value, str) else None

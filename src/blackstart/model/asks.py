@@ -18,6 +18,7 @@ from blackstart.model.steering import (
     Runbooks,
     is_waived,
     passed_no_return,
+    require_moments,
     skip,
 )
 from blackstart.model.views import AskView, Incident
@@ -104,7 +105,7 @@ def _consequences(
             require(known.plan, incident, given.by, COMMANDER)
             return stood_down(incident, given, but=ask)
         case ("manual", _):
-            return (_ended_by_hand(ask, given),)
+            return (_ended_by_hand(ask, given, known.now),)
         case ("stopped", _):
             return _on_stopped(known, incident, ask, given)
         case ("undo", "retry"):
@@ -147,7 +148,7 @@ def stood_down(
     )
 
 
-def _ended_by_hand(ask: AskView, given: Answer) -> ev.ActionEnded:
+def _ended_by_hand(ask: AskView, given: Answer, now: datetime) -> ev.ActionEnded:
     opened = ask.opened
     is_done = given.text == "done"
     missing = [name for name in opened.outputs if name not in given.outputs]
@@ -156,6 +157,7 @@ def _ended_by_hand(ask: AskView, given: Answer) -> ev.ActionEnded:
         raise Refused(f"What follows needs {', '.join(missing)}.", f"Give it: {words}.")
     if is_done and opened.needs_evidence and not given.evidence:
         raise Refused("This is not done without evidence.", "Add --evidence FILE that shows it.")
+    require_moments(given.outputs, now)
     return ev.ActionEnded(
         run=opened.run,
         step=opened.step,
@@ -164,7 +166,7 @@ def _ended_by_hand(ask: AskView, given: Answer) -> ev.ActionEnded:
         outcome="done" if is_done else "failed",
         outputs=dict(given.outputs),
         evidence=given.evidence,
-        summary=given.why or f"done by hand by {given.by}" if is_done else given.why or "failed",
+        summary=given.why or "done by hand" if is_done else given.why or "failed",
         hint="" if is_done else "Put right what stood in the way, then retry.",
     )
 

@@ -10,12 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from blackstart.model.answering import commands_for, system_of
 from blackstart.model.asks import commander_title
 from blackstart.model.incident import AskView, Incident, RunView
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Mode, Plan
 from blackstart.model.states import StepState
-from blackstart.model.texts import Text, plainly, systems_of, work_rows
+from blackstart.model.texts import (
+    TELLING,
+    Text,
+    is_or_are,
+    plainly,
+    reach_rows,
+    runs_out,
+    systems_of,
+    work_rows,
+)
 from blackstart.model.time_texts import goal_text, prolonged_text
 from blackstart.model.time_words import say_late
 from blackstart.model.words import say_duration, say_moment, say_option
@@ -72,9 +82,11 @@ def _asked(_plan: Plan, incident: Incident, about: str) -> Text:
             "",
             f"Please answer by {say_moment(ask.due_at)}; then the next in line is asked too.",
         ]
-    lines += ["", f"To answer: blackstart answer {incident.id} {about} ANSWER --as YOUR-ID"]
+    command, *instead = commands_for(incident, ask)
+    lines += ["", f"To answer: {command}", *(f"or: {other}" for other in instead)]
+    about_what = system_of(incident, ask) or systems_of(incident)
     return Text(
-        subject=f"{systems_of(incident)}: your answer is needed ({ask.opened.kind})",
+        subject=f"{about_what}: your answer is needed ({ask.opened.kind})",
         body="\n".join(lines),
         tone="bad" if ask.opened.kind in ("acknowledge", "stopped") else "neutral",
     )
@@ -84,7 +96,7 @@ def _announced(plan: Plan, incident: Incident, _about: str) -> Text:
     by = incident.asks["acknowledge"].answer
     name = plan.people[by.by].name if by and by.by in plan.people else "nobody yet"
     return Text(
-        subject=f"Incident {incident.id}: {systems_of(incident)} is down",
+        subject=f"Incident {incident.id}: {systems_of(incident)} {is_or_are(incident)} down",
         body=(
             f"{incident.reported.summary.rstrip('.')}.\n"
             f"Outage since {say_moment(incident.outage_start)}. "
@@ -114,13 +126,13 @@ def _activated(plan: Plan, incident: Incident, _about: str) -> Text:
 
 def _outage(plan: Plan, incident: Incident, _about: str) -> Text:
     return Text(
-        subject=f"{systems_of(incident)} is unavailable",
+        subject=f"{systems_of(incident)} {is_or_are(incident)} unavailable",
         body=(
-            f"Since {say_moment(incident.outage_start)} {systems_of(incident)} cannot be "
-            f"reached. We are restoring it in a new environment from our backups.\n"
+            f"Since {say_moment(incident.outage_start)} {systems_of(incident)} cannot be reached. "
+            "We are restoring from our backups, in a new environment.\n"
             f"{_estimate(incident)}\n"
-            "You need to do nothing now. You will be told when it works again, and at least every "
-            f"{say_duration(plan.policy.cadence_s)} until then."
+            "You need to do nothing now. You will be told when you can work again, and at least "
+            f"every {say_duration(plan.policy.cadence_s)} until then."
         ),
         tone="bad",
     )
@@ -139,7 +151,7 @@ def _recovered(_plan: Plan, incident: Incident, about: str) -> Text:
             f"\nData was restored up to {say_moment(oldest)}. What was written after that moment "
             "is lost: please check your latest work."
         )
-    limits = "".join(f"\n{limit}" for limit in _limits(run, but="announce_recovery"))
+    limits = "".join(f"\n{limit}" for limit in _limits(run, but=TELLING))
     waived = "".join(
         f"\nThe rule '{waiver.rule}' was set aside: {waiver.why}" for waiver in incident.waivers
     )
@@ -158,8 +170,8 @@ def _recovered(_plan: Plan, incident: Incident, about: str) -> Text:
     )
 
 
-def _limits(run: RunView, but: str = "") -> Iterator[str]:
-    """Yield what is not as it was, in words for users; of `but` only what its actions told.
+def _limits(run: RunView, but: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield what is not as it was, in words for users; of steps in `but` only what actions told.
 
     Why a step failed may name what users have no use for; what an action calls less than it should
     be is written for them.
@@ -168,7 +180,7 @@ def _limits(run: RunView, but: str = "") -> Iterator[str]:
     amiss = [
         name
         for name, step in run.steps.items()
-        if name != but
+        if name not in but
         and (
             step.state is StepState.SKIPPED
             or (step.state is StepState.DEGRADED and not step.degradations())
@@ -180,15 +192,26 @@ def _limits(run: RunView, but: str = "") -> Iterator[str]:
 
 
 def _update(plan: Plan, incident: Incident, _about: str) -> Text:
+    out = runs_out(incident)
+    rows = [*reach_rows(incident), *work_rows(incident)]
+    rows += [_estimate_of(incident, out)] if out else []
     return Text(
         subject=f"{systems_of(incident)}: how the restoration stands",
-        body=(
-            f"{systems_of(incident)} cannot be reached since {say_moment(incident.outage_start)}.\n"
-            + "\n".join(work_rows(incident))
-            + f"\n{_estimate(incident)}\nYou will hear again within "
-            f"{say_duration(plan.policy.cadence_s)}, or as soon as it works."
-        ),
-        tone="bad",
+        body="\n".join(rows) + "\nYou will hear again within "
+        f"{say_duration(plan.policy.cadence_s)}, or as soon as there is news.",
+        tone="bad" if out else "neutral",
+    )
+
+
+def _estimate_of(incident: Incident, runs: tuple[RunView, ...]) -> str:
+    """Return the estimate with the moment it counts from: it is read hours after that."""
+    made = [run.estimate for run in runs if run.estimate]
+    if not made or incident.activated_at is None:
+        return "The recovery time is being estimated."
+    longest = max(made, key=lambda estimate: estimate.expected_s)
+    return (
+        f"Estimated recovery time: {say_duration(longest.expected_s)} ({longest.basis}), counted "
+        f"from {say_moment(incident.activated_at)}."
     )
 
 
@@ -219,9 +242,9 @@ def _over(_plan: Plan, incident: Incident, _about: str) -> Text:
     return Text(
         subject=f"{systems_of(incident)}: no move to a new environment",
         body=(
-            f"We told you that {systems_of(incident)} was being restored in a new environment. "
+            f"We told you that we were restoring {systems_of(incident)} in a new environment. "
             f"That was ended: {why or 'it is not needed'}\n"
-            "If it does not work for you, please tell us."
+            "If something does not work for you, please tell us."
         ),
     )
 
@@ -229,7 +252,8 @@ def _over(_plan: Plan, incident: Incident, _about: str) -> Text:
 def _stopped(_plan: Plan, incident: Incident, about: str) -> Text:
     ask = incident.asks[about]
     return Text(
-        subject=f"Recovery of {systems_of(incident)} has stopped: {ask.opened.step}",
+        subject=f"Recovery of {system_of(incident, ask) or systems_of(incident)} has stopped: "
+        f"{ask.opened.step}",
         body="\n".join((ask.opened.text, *(f"- {fact}" for fact in ask.opened.facts))),
         tone="bad",
     )
@@ -237,13 +261,14 @@ def _stopped(_plan: Plan, incident: Incident, about: str) -> Text:
 
 def _restored(plan: Plan, incident: Incident, _about: str) -> Text:
     full = [m for name, m in incident.measures.items() if name.endswith(":full_service")]
-    took = max(((m.end - m.start).total_seconds() for m in full), default=0.0)
+    took_s = max(((m.end - m.start).total_seconds() for m in full), default=None)
+    is_known = len(full) == len(incident.reported.systems)
+    took = f"after {say_duration(took_s)}" if is_known else "was not measured"
     limits = [limit for run in incident.runs.values() for limit in _limits(run)]
     return Text(
-        subject=f"{systems_of(incident)} is restored",
+        subject=f"{systems_of(incident)} {is_or_are(incident)} restored",
         body=(
-            f"Full service after {say_duration(took)} "
-            f"(goal {say_duration(plan.policy.objectives.rto_s)}).\n"
+            f"Full service {took} (goal {say_duration(plan.policy.objectives.rto_s)}).\n"
             + "".join(f"{limit}\n" for limit in limits)
             + "The post-mortem draft is ready; it waits for its sign-off."
         ),

@@ -19,10 +19,11 @@ from blackstart.model.references import names_in
 from blackstart.model.runbook import Runbook, StepSpec
 from blackstart.model.states import ActionState, AskState, IncidentState, StepState, lets_others_go
 from blackstart.model.views import Incident, RunView
-from blackstart.model.words import say_moment
+from blackstart.model.words import read_moment, say_moment
 
 Runbooks = Mapping[str, Runbook]
 MOVE_OF_TRAFFIC = "update_dns"
+MOMENTS = ("first_service_at", "full_service_at", "recovered_to")  # what measures are taken from
 
 # rule → (what it says, the steps that keep it)
 WAIVABLE: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -119,6 +120,26 @@ def missing_outputs(runbook: Runbook, run: RunView, step: str) -> tuple[str, ...
     return tuple(name for name in dict.fromkeys(wanted) if name not in given)
 
 
+def require_moments(outputs: Mapping[str, str], now: datetime) -> None:
+    """Refuse a moment that cannot be read or has not come yet: no measure could be taken from it.
+
+    Raises Refused.
+    """
+    for name in MOMENTS:
+        text = outputs.get(name, "")
+        moment = read_moment(text)
+        if text and moment is None:
+            raise Refused(
+                f"'{text}' is no moment with its zone, and {name} has to be one.",
+                f"Write it like this: --output {name}={now:%Y-%m-%dT%H:%M:%SZ}.",
+            )
+        if moment and moment > now:
+            raise Refused(
+                f"{name} would be {say_moment(moment)}, and it is {say_moment(now)} now.",
+                "Give the moment at which it was so.",
+            )
+
+
 def finish(
     plan: Plan,
     runbooks: Runbooks,
@@ -128,6 +149,7 @@ def finish(
     *,
     by: str,
     why: str,
+    now: datetime,
     outputs: Mapping[str, str],
     evidence: tuple[str, ...],
 ) -> tuple[ev.Event, ...]:
@@ -139,6 +161,7 @@ def finish(
         raise Refused(
             f"'{step}' is not done without evidence.", "Add --evidence FILE that shows it."
         )
+    require_moments(outputs, now)
     _require_outputs(runbooks[run.started.system], run, step, outputs)
     done = orders.StepFinishedByHand(
         run=run.started.run, step=step, by=by, why=why, outputs=outputs, evidence=evidence
@@ -201,8 +224,13 @@ def skip(
     _require_going_on(incident)
     state = run.step(step).state
     if state not in (StepState.WAITING, StepState.FAILED):
-        raise Refused(f"'{step}' is {state}.", "Only a step that waits or failed is left out.")
+        raise Refused(
+            f"'{step}' is {state}.",
+            "Only a step that waits or failed is left out; one that a person is asked to do is "
+            f"answered first: `blackstart answer {incident.id} {step} failed --why …`.",
+        )
     given = dict(outputs or {})
+    require_moments(given, now)
     _require_outputs(runbooks[run.started.system], run, spec.name, given)
     ended = ev.StepEnded(
         run=run.started.run, step=step, outcome="skipped", reason=why, by=by, outputs=given

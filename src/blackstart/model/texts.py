@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from blackstart.model.runbook import POLICY_STEPS
 from blackstart.model.states import StepState, lets_others_go
-from blackstart.model.views import Incident
+from blackstart.model.views import Incident, RunView
+from blackstart.model.words import say_count, say_moment
+
+TELLING = ("notify_users", "announce_recovery")  # who reads of it sees himself whether he was told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +29,43 @@ def systems_of(incident: Incident) -> str:
     return " and ".join(incident.reported.systems)
 
 
-def work_rows(incident: Incident) -> Iterator[str]:
-    """Yield how far the recovery of each system is, in words that everybody knows."""
+def is_or_are(incident: Incident) -> str:
+    """Return the verb that follows the names of the systems."""
+    return "is" if len(incident.reported.systems) == 1 else "are"
+
+
+def runs_out(incident: Incident) -> tuple[RunView, ...]:
+    """Return the runs of the systems that nobody has seen working again from outside."""
+    return tuple(run for run in incident.runs.values() if not _back_since(incident, run))
+
+
+def _back_since(incident: Incident, run: RunView) -> datetime | None:
+    first = incident.measures.get(f"{run.started.system}:first_service")
+    return first.end if first else None
+
+
+def reach_rows(incident: Incident) -> Iterator[str]:
+    """Yield which systems work again, and which cannot be reached yet."""
     for run in incident.runs.values():
-        done = [n for n, step in run.steps.items() if lets_others_go(step.state)]
-        busy = [n for n, step in run.steps.items() if step.state is StepState.RUNNING]
-        stuck = [n for n, step in run.steps.items() if step.state is StepState.FAILED]
-        yield f"{run.started.system}: {len(done)} steps are done"
+        at = _back_since(incident, run)
+        if at:
+            yield f"{run.started.system} works again since {say_moment(at)}."
+    out = [run.started.system for run in runs_out(incident)]
+    out = out if incident.runs else list(incident.reported.systems)
+    if out:
+        since = say_moment(incident.outage_start)
+        yield f"{' and '.join(out)} cannot be reached since {since}."
+
+
+def work_rows(incident: Incident) -> Iterator[str]:
+    """Yield how far each system that is still out has come, in words that everybody knows."""
+    for run in runs_out(incident):
+        steps = {name: step for name, step in run.steps.items() if name not in TELLING}
+        done = sum(lets_others_go(step.state) for step in steps.values())
+        busy = [name for name, step in steps.items() if step.state is StepState.RUNNING]
+        stuck = [name for name, step in steps.items() if step.state is StepState.FAILED]
+        verb = "is" if done == 1 else "are"
+        yield f"{run.started.system}: {say_count(done, 'step')} {verb} done"
         if busy:
             yield f"- in progress: {plainly(busy)}"
         if stuck:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from blackstart.model.asks import commander_title
 from blackstart.model.plan import Plan
 from blackstart.model.states import IncidentState
-from blackstart.model.texts import Text, systems_of, work_rows
+from blackstart.model.texts import Text, reach_rows, systems_of, work_rows
 from blackstart.model.time_words import say_prolonged, say_share_spent
 from blackstart.model.views import Incident
 from blackstart.model.words import say_duration, say_moment
@@ -22,7 +22,7 @@ def goal_text(plan: Plan, incident: Incident, _about: str) -> Text:
     left = f"; {say_duration(left_s)} are left" if left_s > 0 else ""
     stands = f"{systems_of(incident)}: {say_share_spent(spent)}"
     rows = (
-        f"{systems_of(incident)} cannot be reached since {say_moment(incident.outage_start)}.",
+        *reach_rows(incident),
         f"The goal is full service by {say_moment(goal_at)}{left}.",
         *_standing(plan, incident),
         f"How it stands, and who is asked for what: blackstart status {incident.id}",

@@ -44,6 +44,18 @@ def say_moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def read_moment(text: str) -> datetime | None:
+    """Return the moment in UTC that an ISO 8601 text names; None without a zone, or if it is none.
+
+    The zone has to be said: between people of several countries it cannot be guessed.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
+
+
 def say_bytes(size_bytes: float) -> str:
     """Return a size in binary units: `12.3 MiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias, assert_never
+from datetime import datetime
+from typing import Protocol, TypeAlias, assert_never
 
 from blackstart.model.orders import (
     IncidentPaused,
@@ -27,20 +28,32 @@ from blackstart.reports.phrases import (
     plain,
     say_list,
     say_step,
-    say_time,
     sentence,
 )
 
-Name: TypeAlias = Callable[[str], str]
 Stepping: TypeAlias = StepFinishedByHand | UndoOrdered | StepUndone | UndoFailed
 
 
-def say_order(event: Order, name: Name) -> tuple[str, Tone]:
-    """Return the sentence and how it is meant; `name` turns a person's id into a name."""
+class Naming(Protocol):
+    """What a sentence needs besides its own event."""
+
+    def name(self, person: str) -> str:
+        """Return the name of a person."""
+
+    def of(self, run: str) -> str:
+        """Return which system a run is for, where there are several."""
+
+    def when(self, at: datetime | None) -> str:
+        """Return a moment with its zone."""
+
+
+def say_order(event: Order, known: Naming) -> tuple[str, Tone]:
+    """Return the sentence and how it is meant."""
+    name = known.name
     if isinstance(event, Stepping):
-        return _say_stepping(event, name)
+        return _say_stepping(event, known)
     if isinstance(event, RuleWaived | ShiftHandedOver | PlanAmended | OutageCorrected):
-        return _say_ruling(event, name), Tone.WARN
+        return _say_ruling(event, known), Tone.WARN
     match event:
         case SituationTold():
             whom = plain(event.audience.replace("_", " "))
@@ -55,7 +68,7 @@ def say_order(event: Order, name: Name) -> tuple[str, Tone]:
             assert_never(event)
 
 
-def _say_option(event: OptionEstimated, name: Name) -> str:
+def _say_option(event: OptionEstimated, name: Callable[[str], str]) -> str:
     lost = f"; data lost: {plain(event.data_lost)}" if event.data_lost else ""
     until = f"; reversible {plain(event.reversible)}" if event.reversible else ""
     took = say_duration(event.expected_s)
@@ -63,13 +76,14 @@ def _say_option(event: OptionEstimated, name: Name) -> str:
 
 
 def _say_ruling(
-    event: RuleWaived | ShiftHandedOver | PlanAmended | OutageCorrected, name: Name
+    event: RuleWaived | ShiftHandedOver | PlanAmended | OutageCorrected, known: Naming
 ) -> str:
+    name = known.name
     match event:
         case RuleWaived():
             return (
                 f"Hard rule “{plain(event.rule)}” set aside by {name(event.by)} with "
-                f"{name(event.second)} until {say_time(event.until)}: {sentence(event.why)}"
+                f"{name(event.second)} until {known.when(event.until)}: {sentence(event.why)}"
             )
         case ShiftHandedOver():
             role = plain(event.role.replace("_", " "))
@@ -78,14 +92,15 @@ def _say_ruling(
             changed = say_list(tuple(plain(one) for one in event.changed))
             return f"Plan amended by {name(event.by)} ({changed}): {sentence(event.why)}"
         case OutageCorrected():
-            start = say_time(event.outage_start)
+            start = known.when(event.outage_start)
             return f"Start of the outage corrected to {start} by {name(event.by)}: " + sentence(
                 event.why
             )
 
 
-def _say_stepping(event: Stepping, name: Name) -> tuple[str, Tone]:
-    step = say_step(event.step)
+def _say_stepping(event: Stepping, known: Naming) -> tuple[str, Tone]:
+    name = known.name
+    step = f"{say_step(event.step)}{known.of(event.run)}"
     match event:
         case StepFinishedByHand():
             shown = f" Evidence: {say_list(tuple(e[:8] for e in event.evidence))}."

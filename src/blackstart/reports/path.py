@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from blackstart.model.events import Fact, RecoveryActivated, RunStarted, StepEnded
+from blackstart.model.events import Fact, RecoveryActivated, RunStarted
 from blackstart.model.graph import action_id, waits_of
 from blackstart.model.runbook import ActionSpec, Runbook, StepSpec
 from blackstart.reports.spans import (
@@ -109,7 +109,7 @@ def activation_of(facts: tuple[Fact, ...]) -> datetime | None:
 
 def last_step_end(facts: tuple[Fact, ...]) -> datetime | None:
     """Return when the last step ended, None when none did."""
-    return max((fact.at for fact, _ in of_kind(facts, StepEnded)), default=None)
+    return max((span.ended_at for span in step_spans(facts) if span.ended_at), default=None)
 
 
 def _with_gap(piece: PathPiece, gap_s: float) -> PathPiece:

@@ -8,14 +8,16 @@ happened, and leaves causes, lessons and actions to those who were there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 from blackstart.model.events import ActionEnded, Fact, RecoveryActivated
+from blackstart.model.orders import RuleWaived
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Runbook
 from blackstart.model.words import NOTHING, say_count, say_duration
 from blackstart.reports.phrases import plain, say_list, say_moment, say_share, say_time, sentence
 from blackstart.reports.record import DrillRecord, incident_of
-from blackstart.reports.scorecard import MeasureScore, Scorecard, score
+from blackstart.reports.scorecard import MeasureScore, Scorecard, StepScore, score
 from blackstart.reports.spans import AskSpan, ask_spans, of_kind
 from blackstart.reports.timeline import NO_PERSON, Known, measure_title, notice_title, timeline
 from blackstart.reports.told import told, told_groups
@@ -39,7 +41,7 @@ def draft_postmortem(facts: tuple[Fact, ...], runbooks: Mapping[str, Runbook], p
         _measures(card),
         _timeline(record),
         _longer(card),
-        _troubles(card),
+        _troubles(record, card, known),
         _decisions(record, known),
         _notices(record),
         _blank("Causes", ("What", "Why it could happen", "How we know")),
@@ -124,7 +126,7 @@ def _measure_row(measure: MeasureScore) -> tuple[str, ...]:
         f"{measure_title(measure.name)}, {measure.system}",
         ("≤ " if measure.is_bound else "") + say_duration(measure.value_s),
         say_duration(measure.goal_s) if measure.goal_s else "none set",
-        "yes" if measure.is_met else "NO",
+        ("yes" if measure.is_met else "NO") if measure.goal_s else NOTHING,
         say_moment(measure.start),
         say_moment(measure.end),
         measure.label,
@@ -133,7 +135,7 @@ def _measure_row(measure: MeasureScore) -> tuple[str, ...]:
 
 def _timeline(record: DrillRecord) -> str:
     rows = [
-        (say_time(row.at), row.who, row.sentence)
+        (_say_at(record, row.at), row.who, row.sentence)
         for row in timeline(record.facts, record.people)
         if not row.is_detail
     ]
@@ -155,24 +157,47 @@ def _longer(card: Scorecard) -> str:
     if not late:
         return _section(title, f"No step did. {idle}")
     rows = [
-        (step.title, say_duration(step.expected_s), say_duration(step.took_s), say_duration(over))
+        (
+            _titled(card, step),
+            say_duration(step.expected_s),
+            say_duration(step.took_s),
+            say_duration(over),
+        )
         for over, step in late
     ]
     return _section(title, f"{_table(('Step', 'Expected', 'Took', 'Over'), rows)}\n\n{idle}")
 
 
-def _troubles(card: Scorecard) -> str:
+def _titled(card: Scorecard, step: StepScore) -> str:
+    """Return the title of a step, with its system where there are several."""
+    is_alone = len({each.system for each in card.steps}) < 2
+    return step.title if is_alone else f"{step.title}, {step.system}"
+
+
+def _troubles(record: DrillRecord, card: Scorecard, known: Known) -> str:
     rows = [
-        (step.title, step.outcome, step.reason or (step.failure.summary if step.failure else ""))
+        (
+            _titled(card, step),
+            step.outcome,
+            step.reason or (step.failure.summary if step.failure else ""),
+        )
         for step in card.steps
         if step.outcome != "verified"
     ]
     rows += [
-        (f"{step.title}: {span.action}, attempt {span.attempt}", "failed", span.summary)
+        (f"{_titled(card, step)}: {span.action}, attempt {span.attempt}", "failed", span.summary)
         for step in card.steps
         if step.outcome == "verified"
         for span in step.actions
         if span.outcome == "failed"
+    ]
+    rows += [
+        (
+            f"Hard rule “{event.rule}”",
+            f"set aside until {say_moment(event.until)}",
+            f"{known.name(event.by)} and {known.name(event.second)}: {event.why}",
+        )
+        for _, event in of_kind(record.facts, RuleWaived)
     ]
     title = "What degraded, failed or did not run"
     return _section(title, _table(("What", "Outcome", "Seen"), rows) if rows else "Nothing.")
@@ -180,20 +205,20 @@ def _troubles(card: Scorecard) -> str:
 
 def _decisions(record: DrillRecord, known: Known) -> str:
     lines = [
-        f"- {say_time(fact.at)}: Recovery phase activated "
+        f"- {_say_at(record, fact.at)}: Recovery phase activated "
         f"{'in the name of' if event.how == 'automatic' else 'by'} {known.name(event.by)}, option "
         f"“{_text(event.option)}”. {_text(sentence(event.why))} "
         f"On these facts: {_text('; '.join(event.facts)) or 'none given'}."
         for fact, event in of_kind(record.facts, RecoveryActivated)
     ]
-    lines += [_decision_line(span, known) for span in ask_spans(record.facts)]
+    lines += [_decision_line(record, span, known) for span in ask_spans(record.facts)]
     if any(span.is_automatic for span in ask_spans(record.facts)):
         lines.append(f"\n\\* {NO_PERSON}")
     return _section("Decisions", "\n".join(lines) or "Nobody was asked anything.")
 
 
-def _decision_line(span: AskSpan, known: Known) -> str:
-    asked = f"- {say_time(span.opened_at)}: {_text(span.asked.text)} Asked: "
+def _decision_line(record: DrillRecord, span: AskSpan, known: Known) -> str:
+    asked = f"- {_say_at(record, span.opened_at)}: {_text(span.asked.text)} Asked: "
     asked += known.names(span.persons)
     if span.answered is None:
         ending = f"withdrawn, {span.withdrawn}" if span.withdrawn else "still open"
@@ -202,7 +227,7 @@ def _decision_line(span: AskSpan, known: Known) -> str:
     why = f" {_text(sentence(span.answered.why))}" if span.answered.why else ""
     answer = _text(span.answered.answer)
     by = f"{known.name(span.answered.by)}{star}"
-    return f"{asked}; {by} answered “{answer}” at {say_time(span.ended_at)}.{why}"
+    return f"{asked}; {by} answered “{answer}” at {_say_at(record, span.ended_at)}.{why}"
 
 
 def _notices(record: DrillRecord) -> str:
@@ -214,7 +239,7 @@ def _notices(record: DrillRecord) -> str:
             str(group.count("accepted")),
             str(group.count("refused")),
             str(group.count("uncertain")),
-            say_time(group.rows[0].queued_at),
+            _say_at(record, group.rows[0].queued_at),
         )
         for group in told_groups(told(record.facts))
     ]
@@ -232,6 +257,15 @@ def _signoff(record: DrillRecord) -> str:
     return _section(
         "Sign-off", f"Signed off by the {plain(title)}: ______________________ on ______________"
     )
+
+
+def _say_at(record: DrillRecord, at: datetime | None) -> str:
+    """Return the time of day in UTC, with the date where the incident took more than one day."""
+    first, last = record.facts[0].at, record.facts[-1].at
+    is_one_day = first.astimezone(UTC).date() == last.astimezone(UTC).date()
+    if at is None or is_one_day:
+        return say_time(at)
+    return f"{at.astimezone(UTC):%Y-%m-%d} {say_time(at)}"
 
 
 def _section(title: str, body: str) -> str:

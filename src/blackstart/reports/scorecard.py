@@ -16,6 +16,7 @@ from blackstart.model.events import (
     RecoveryActivated,
     RunStarted,
 )
+from blackstart.model.orders import OutageCorrected
 from blackstart.model.plan import Objectives
 from blackstart.model.runbook import Phase, Runbook, StepSpec
 from blackstart.reports.path import (
@@ -141,7 +142,6 @@ def score(
     item_goals: Mapping[str, float] | None = None,
 ) -> Scorecard:
     """Return the scorecard. `item_goals` gives the RPO (seconds) of a state item by its name."""
-    reported = next((event for _, event in of_kind(facts, IncidentReported)), None)
     estimates = [event for _, event in of_kind(facts, EstimateMade)]
     return Scorecard(
         steps=score_steps(facts, runbooks),
@@ -149,9 +149,16 @@ def score(
         path=critical_path(facts, runbooks),
         milestones=_milestones(facts),
         idle=idle_share(facts),
-        outage_start=reported.outage_start if reported else None,
+        outage_start=_outage_start(facts),
         estimate=estimates[-1] if estimates else None,
     )
+
+
+def _outage_start(facts: tuple[Fact, ...]) -> datetime | None:
+    """Return when the outage began, as it was reported or last corrected."""
+    said = [event.outage_start for _, event in of_kind(facts, IncidentReported)]
+    said += [event.outage_start for _, event in of_kind(facts, OutageCorrected)]
+    return said[-1] if said else None
 
 
 def score_steps(facts: tuple[Fact, ...], runbooks: tuple[Runbook, ...]) -> tuple[StepScore, ...]:
@@ -197,7 +204,7 @@ def _score_step(
         started_at=span.started_at,
         ended_at=span.ended_at,
         starts=span.starts,
-        evidence=tuple(dict.fromkeys(each for each in (*kept, *receipts) if each)),
+        evidence=tuple(dict.fromkeys(each for each in (*kept, *span.evidence, *receipts) if each)),
         actions=actions,
     )
 
@@ -230,7 +237,7 @@ def _goal_of(name: str, objectives: Objectives, item_goals: Mapping[str, float])
 def _milestones(facts: tuple[Fact, ...]) -> tuple[Milestone, ...]:
     found: list[tuple[str, datetime | None]] = []
     for fact, reported in of_kind(facts, IncidentReported):
-        found += [("Last seen good", reported.last_good), ("Outage began", reported.outage_start)]
+        found += [("Last seen good", reported.last_good), ("Outage began", _outage_start(facts))]
         found += [("Incident identified", fact.at)]
     asks = ask_spans(facts)
     found += [("Acknowledged", each.ended_at) for each in asks if each.asked.kind == "acknowledge"][

@@ -26,6 +26,7 @@ from blackstart.model.events import (
     StepEnded,
     StepStarted,
 )
+from blackstart.model.orders import StepFinishedByHand, StepUndone
 
 E = TypeVar("E")
 AUTOMATIC = "automatic"
@@ -68,6 +69,7 @@ class StepSpan:
     reason: str = ""
     by: str = ""
     starts: int = 0
+    evidence: tuple[str, ...] = ()  # that a person gave who did it by hand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,23 +149,38 @@ def step_spans(facts: tuple[Fact, ...]) -> tuple[StepSpan, ...]:
     spans: dict[tuple[str, str], StepSpan] = {}
     for fact in facts:
         event = fact.event
-        if isinstance(event, StepStarted):
+        if isinstance(event, StepStarted | StepEnded | StepFinishedByHand | StepUndone):
             before = spans.get((event.run, event.step), StepSpan(run=event.run, step=event.step))
-            spans[event.run, event.step] = replace(
-                before,
-                started_at=before.started_at or fact.at,
-                ended_at=None,
-                outcome="running",
-                reason="",
-                by="",
-                starts=before.starts + 1,
-            )
-        elif isinstance(event, StepEnded):
-            before = spans.get((event.run, event.step), StepSpan(run=event.run, step=event.step))
-            spans[event.run, event.step] = replace(
-                before, ended_at=fact.at, outcome=event.outcome, reason=event.reason, by=event.by
-            )
+            spans[event.run, event.step] = _after(before, event, fact.at)
     return tuple(spans.values())
+
+
+def _after(
+    before: StepSpan,
+    event: StepStarted | StepEnded | StepFinishedByHand | StepUndone,
+    at: datetime,
+) -> StepSpan:
+    """Return the span as it is after the event."""
+    begun = replace(before, started_at=before.started_at or at)
+    waiting = replace(begun, ended_at=None, reason="", by="", evidence=())
+    match event:
+        case StepStarted():
+            return replace(waiting, outcome="running", starts=before.starts + 1)
+        case StepEnded():
+            return replace(
+                before, ended_at=at, outcome=event.outcome, reason=event.reason, by=event.by
+            )
+        case StepFinishedByHand():
+            return replace(
+                begun,
+                ended_at=at,
+                outcome="verified",
+                reason=event.why,
+                by=event.by,
+                evidence=event.evidence,
+            )
+        case StepUndone():
+            return replace(waiting, outcome="waiting", reason="taken back")
 
 
 def ask_spans(facts: tuple[Fact, ...]) -> tuple[AskSpan, ...]:

@@ -8,8 +8,8 @@ fails the type check until somebody has decided how to say it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TypeAlias, assert_never
 
 from blackstart.model.events import (
@@ -41,12 +41,13 @@ from blackstart.model.events import (
 )
 from blackstart.model.orders import Order
 from blackstart.model.timing import Timing
-from blackstart.model.words import say_count, say_duration
+from blackstart.model.words import NOTHING, say_count, say_duration
 from blackstart.reports.ordered import say_order
 from blackstart.reports.phrases import (
     Tone,
     plain,
     say_list,
+    say_moment,
     say_step,
     say_time,
     sentence,
@@ -84,7 +85,7 @@ ASK_WORDS = {
     "signoff": "to sign off",
 }
 NOTICE_WORDS = {
-    "asked": "question to a person",
+    "asked": "question",
     "announced": "announcement of the incident",
     "activated": "notice that recovery was activated",
     "outage": "outage notice to users",
@@ -123,6 +124,8 @@ class Known:
     """What a sentence needs besides its own event: names of people, earlier asks and notices."""
 
     people: Mapping[str, str] = field(default_factory=dict)
+    systems: Mapping[str, str] = field(default_factory=dict)  # by run, where there are several
+    at: datetime | None = None  # when the event itself was recorded
     asks: Mapping[str, AskOpened] = field(default_factory=dict)
     notices: Mapping[str, NoticeQueued] = field(default_factory=dict)
 
@@ -130,6 +133,18 @@ class Known:
         """Return the name of a person, or the id; of a program only what it is (`driver`)."""
         known = self.people.get(person, person.partition("@")[0])
         return plain(known) or "nobody"
+
+    def of(self, run: str) -> str:
+        """Return which system a run is for, where the incident has several: ` (cloud)`."""
+        system = self.systems.get(run, "")
+        return f" ({plain(system)})" if system else ""
+
+    def when(self, at: datetime | None) -> str:
+        """Return a moment with its zone, and with its day where the event is of another one."""
+        if at is None:
+            return NOTHING
+        is_same_day = self.at is None or self.at.astimezone(UTC).date() == at.astimezone(UTC).date()
+        return f"{say_time(at)} UTC" if is_same_day else say_moment(at)
 
     def names(self, persons: tuple[str, ...]) -> str:
         """Return the names of several persons as a reader says them."""
@@ -142,14 +157,21 @@ def timeline(
     """Return one row for each fact. `people` maps person ids to names; unknown ids stay ids."""
     known = Known(
         people=people or {},
+        systems=_several(facts),
         asks={event.ask: event for _, event in of_kind(facts, AskOpened)},
         notices={event.notice: event for _, event in of_kind(facts, NoticeQueued)},
     )
     return tuple(_row(fact, known) for fact in facts)
 
 
+def _several(facts: tuple[Fact, ...]) -> Mapping[str, str]:
+    """Return run → system, nothing where there is only one and nobody has to ask which."""
+    found = {event.run: event.system for _, event in of_kind(facts, RunStarted)}
+    return found if len(found) > 1 else {}
+
+
 def _row(fact: Fact, known: Known) -> TimelineRow:
-    text, tone = say_event(fact.event, known)
+    text, tone = say_event(fact.event, replace(known, at=fact.at))
     return TimelineRow(
         at=fact.at,
         who=known.name(fact.actor),
@@ -182,7 +204,7 @@ def say_event(event: Event, known: Known | None = None) -> Said:
     if isinstance(event, ImpactAssessed):
         return f"Impact assessed by {known.name(event.by)}: {sentence(event.summary)}", Tone.CALM
     if isinstance(event, Order):
-        return say_order(event, known.name)
+        return say_order(event, known)
     if isinstance(event, Timing):
         return say_timing(event)
     assert_never(event)
@@ -191,9 +213,9 @@ def say_event(event: Event, known: Known | None = None) -> Said:
 def _say_steering(event: Steering, known: Known) -> Said:
     match event:
         case IncidentReported():
-            return _say_report(event), Tone.BAD
+            return _say_report(event, known), Tone.BAD
         case EstimateMade():
-            return _say_estimate(event)
+            return _say_estimate(event, known)
         case RecoveryActivated():
             return _say_activation(event, known), Tone.CALM
         case StoodDown():
@@ -205,20 +227,20 @@ def _say_steering(event: Steering, known: Known) -> Said:
             return closed.rstrip(), Tone.GOOD
 
 
-def _say_report(event: IncidentReported) -> str:
-    last_good = f", last seen good {say_time(event.last_good)}" if event.last_good else ""
+def _say_report(event: IncidentReported, known: Known) -> str:
+    last_good = f", last seen good {known.when(event.last_good)}" if event.last_good else ""
     return (
         f"Incident identified ({event.mode}): {sentence(event.summary)} "
-        f"Out since {say_time(event.outage_start)}{last_good}."
+        f"Out since {known.when(event.outage_start)}{last_good}."
     )
 
 
-def _say_estimate(event: EstimateMade) -> Said:
+def _say_estimate(event: EstimateMade, known: Known) -> Said:
     fits = event.expected_s <= event.goal_s
     verdict = "within" if fits else "beyond"
     return (
-        f"Recovery expected to take {say_duration(event.expected_s)}, {verdict} the goal of "
-        f"{say_duration(event.goal_s)} ({plain(event.basis)})."
+        f"Recovery{known.of(event.run)} expected to take {say_duration(event.expected_s)}, "
+        f"{verdict} the goal of {say_duration(event.goal_s)} ({plain(event.basis)})."
     ), (Tone.CALM if fits else Tone.WARN)
 
 
@@ -233,15 +255,16 @@ def _say_activation(event: RecoveryActivated, known: Known) -> str:
 def _say_asking(event: Asking, known: Known) -> Said:
     match event:
         case AskOpened():
-            due = f" Due {say_time(event.due_at)}." if event.due_at else ""
+            due = f" Due {known.when(event.due_at)}." if event.due_at else ""
             asked = ASK_WORDS.get(event.kind, event.kind)
             tone = Tone.BAD if event.kind == "stopped" else Tone.CALM
+            asked += known.of(event.run)
             return f"Asked {known.names(event.persons)} {asked}: {sentence(event.text)}{due}", tone
         case AskEscalated():
-            return (
-                f"No answer by {say_time(event.was_due_at)}; "
-                f"{known.name(event.person)} is asked as well{mark_late(event.late_s)}."
-            ), Tone.WARN
+            who = known.name(event.person)
+            late = mark_late(event.late_s)
+            due = known.when(event.was_due_at)
+            return f"No answer by {due}; {who} is asked as well{late}.", Tone.WARN
         case AskAnswered():
             return _say_answer(event, known), Tone.CALM
         case AskWithdrawn():
@@ -269,30 +292,29 @@ def _say_working(event: Working, known: Known) -> Said:
             )
         case RunEnded():
             outcome, tone = RUN_WORDS.get(event.outcome, (plain(event.outcome), Tone.CALM))
-            return f"Run ended: {outcome}.", tone
+            return f"Run{known.of(event.run)} ended: {outcome}.", tone
         case StepStarted():
-            return f"{say_step(event.step)}: started.", Tone.CALM
+            return f"{say_step(event.step)}{known.of(event.run)}: started.", Tone.CALM
         case StepEnded():
             by = f" by {known.name(event.by)}" if event.by else ""
             why = f" {sentence(event.reason)}" if event.reason else ""
-            return f"{say_step(event.step)}: {event.outcome}{by}.{why}", tone_of(event.outcome)
+            step = f"{say_step(event.step)}{known.of(event.run)}"
+            return f"{step}: {event.outcome}{by}.{why}", tone_of(event.outcome)
         case ActionStarted():
             again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-            return f"{event.step}.{event.action} began{again}.", Tone.CALM
+            return f"{event.step}.{event.action}{known.of(event.run)} began{again}.", Tone.CALM
         case ActionInspected():
             note = f": {sentence(event.note)}" if event.note else "."
             found = event.finding.replace("_", " ")
-            return (
-                f"{event.step}.{event.action} was looked up in the world, found {found}{note}",
-                Tone.WARN,
-            )
+            told = f"{event.step}.{event.action}{known.of(event.run)}"
+            return f"{told} was looked up in the world, found {found}{note}", Tone.WARN
         case ActionEnded():
             tone = Tone.WARN if event.degraded else tone_of(event.outcome)
-            return _say_action(event), tone
+            return _say_action(event, known), tone
 
 
-def _say_action(event: ActionEnded) -> str:
-    told = f"{event.step}.{event.action}"
+def _say_action(event: ActionEnded, known: Known) -> str:
+    told = f"{event.step}.{event.action}{known.of(event.run)}"
     if event.outcome != "done" or not event.summary:
         told += f" {event.outcome}"
     summary = f": {sentence(event.summary)}" if event.summary else "."
@@ -308,7 +330,7 @@ def _say_proving(event: Proving, known: Known) -> Said:
         case NoticeSettled():
             return _say_receipts(event, known)
         case MeasureTaken():
-            return _say_measure(event), Tone.GOOD
+            return _say_measure(event, known), Tone.GOOD
         case RestorePointVerified():
             return (
                 f"Restore point {plain(event.point)} of {plain(event.item)} verified: restored and "
@@ -365,11 +387,11 @@ def measure_title(name: str) -> str:
     return f"Data loss of {plain(item)} (RPO)" if kind == "rpo" else MEASURE_WORDS.get(name, name)
 
 
-def _say_measure(event: MeasureTaken) -> str:
+def _say_measure(event: MeasureTaken, known: Known) -> str:
     bound = "at most " if event.is_bound else ""
     took = say_duration(max(0.0, (event.end - event.start).total_seconds()))
     label = f" ({plain(event.label)})" if event.label else ""
     return (
         f"{measure_title(event.name)} of {plain(event.system)}: {bound}{took}{label}, "
-        f"from {say_time(event.start)} to {say_time(event.end)}."
+        f"from {known.when(event.start)} to {known.when(event.end)}."
     )
