@@ -99,6 +99,7 @@ def test_a_refusal_for_good_says_so_and_nothing_arrives(bench: Bench) -> None:
     assert isinstance(answer, Rejected)
     assert not answer.again
     assert answer.reason
+    assert "@" not in answer.reason  # the record names people by id, never by address
     assert bench.arrivals() == []
 
 

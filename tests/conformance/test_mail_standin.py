@@ -56,7 +56,7 @@ def test_an_accepted_message_is_kept_whole(mail: MailStandin, tmp_path: Path) ->
 def test_fault_refuse_keeps_the_others(mail: MailStandin, tmp_path: Path) -> None:
     mail.faults.add(Fault(kind="refuse", target="gone@example.com", times=None))
     refused = send(mail, "gone@example.com", "b@example.com")
-    assert refused == {"gone@example.com": (550, b"5.1.1 no such mailbox")}
+    assert refused == {"gone@example.com": (550, b"5.1.1 <gone@example.com>: no such mailbox")}
     assert [one["rcpt_tos"] for one in kept(tmp_path)] == [["b@example.com"]]
 
 

@@ -9,11 +9,18 @@ from html.parser import HTMLParser
 
 import pytest
 
-from blackstart.model.events import ActionEnded, NoticeSettled, StepEnded
+from blackstart.model.events import ActionEnded, IncidentReported, NoticeSettled, StepEnded
 from blackstart.reports.drill import record_from_json, render_html, render_json
 from blackstart.reports.gantt import draw_chart
 from blackstart.reports.phrases import Tone
-from blackstart.reports.record import DrillRecord, Figures, Injection, Loss, chain_faults
+from blackstart.reports.record import (
+    DrillRecord,
+    Figures,
+    Injection,
+    Loss,
+    chain_faults,
+    path_of_artefact,
+)
 from blackstart.reports.scorecard import score
 from blackstart.reports.verdict import Verdict, figure_rows, judge, shortfalls
 from tests.sample_facts import half_done
@@ -33,9 +40,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.loads += [
-            str(value) for name, value in attrs if name in {"src", "href", "srcset", "action"}
-        ]
+        if tag != "a":
+            self.loads += [str(value) for name, value in attrs if name == "href"]
+        self.loads += [str(value) for name, value in attrs if name in {"src", "srcset", "action"}]
         if tag not in {"meta", "br", "rect", "line"}:
             self.open.append(tag)
 
@@ -153,6 +160,44 @@ def test_the_page_holds_what_an_auditor_asks_for() -> None:
     assert record.facts[-1].digest in text
     assert "2026-11-23 03:02:11.180 UTC" in text
     assert f"{len(record.facts)} facts in one chain, verified by the journal" in text
+
+
+def test_each_artefact_is_linked_where_it_lies_beside_the_report() -> None:
+    record = sample_record()
+    text = render_html(record)
+    for digest, name in record.evidence_names.items():
+        assert f'href="{path_of_artefact(digest, name)}"' in text
+    links = set(re.findall(r'href="([^"]*)"', text))
+    assert len(links) == len(record.evidence_names)
+    assert not any(link.startswith(("/", "file:", "http")) for link in links)
+
+
+def test_an_artefact_that_is_not_beside_the_report_is_named_and_not_linked() -> None:
+    text = render_html(replace(sample_record(), evidence_names={}))
+    assert "not beside this report" in text
+    assert "href=" not in text
+
+
+def test_an_artefact_of_any_name_is_a_file_of_one_folder() -> None:
+    digest = "ab" * 32
+    assert path_of_artefact(digest, "a/../b c.txt") == "evidence/abababababab-a-..-b c.txt"
+    assert 'href="evidence/abababababab-a%20b.txt"' in render_html(
+        replace(with_plan(sample_record(), digest), evidence_names={digest: "a b.txt"})
+    )
+
+
+def with_plan(record: DrillRecord, digest: str) -> DrillRecord:
+    """Return the record with another plan pinned."""
+    first = record.facts[0]
+    assert isinstance(first.event, IncidentReported)
+    pinned = replace(first, event=replace(first.event, plan=digest))
+    return replace(record, facts=(pinned, *record.facts[1:]))
+
+
+def test_what_never_began_is_not_said_to_wait_in_a_report() -> None:
+    text = render_html(stopped_record())
+    assert "did not start" in text
+    assert not re.search(r'class="(took|sign[^"]*)">[^<]*(waiting|running)', text)
 
 
 def test_text_from_outside_is_text() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +18,19 @@ from blackstart.bootstrap import house_of
 from blackstart.cli.follow import Followed, place_of_stop
 from blackstart.cli.telling import false_news
 from blackstart.model import events as ev
-from blackstart.model.errors import RecoveredDegraded, Stopped
+from blackstart.model.errors import RecoveredDegraded, Stopped, WorldFailed
 from blackstart.model.incident import Incident
 from blackstart.model.plan import Objectives
 from blackstart.reports.drill import render_html, render_json
 from blackstart.reports.phrases import Tone
-from blackstart.reports.record import DrillRecord, Figures, Injection, Loss
+from blackstart.reports.record import (
+    DrillRecord,
+    Figures,
+    Injection,
+    Loss,
+    artefacts_of,
+    path_of_artefact,
+)
 from blackstart.reports.scorecard import score
 from blackstart.reports.told import DeliveryCount
 from blackstart.reports.verdict import judge
@@ -129,19 +137,17 @@ def _machine() -> dict[str, str]:
 
 
 def _names(followed: Followed, facts: tuple[ev.Fact, ...]) -> dict[str, str]:
-    digests = {
-        digest
-        for fact in facts
-        if isinstance(fact.event, ev.ActionEnded)
-        for digest in fact.event.evidence
-    }
-    return {digest: followed.home.evidence.name_of(digest) for digest in sorted(digests)}
+    """Return digest → name of each artefact that is to be had; a report is written without too."""
+    found = {}
+    for digest in sorted(artefacts_of(facts)):
+        with suppress(WorldFailed):
+            found[digest] = followed.home.evidence.name_of(digest)
+    return found
 
 
 def write_reports(record: DrillRecord, followed: Followed, folder: Path) -> dict[str, Path]:
     """Write report, record and post-mortem draft, copy the evidence beside them; title → path."""
-    evidence = folder / "evidence"
-    evidence.mkdir(parents=True, exist_ok=True)
+    (folder / "evidence").mkdir(parents=True, exist_ok=True)
     paths = {"Report": folder / "report.html", "Record": folder / "record.json"}
     paths["Report"].write_text(render_html(record), encoding="utf-8")
     paths["Record"].write_bytes(render_json(record))
@@ -150,7 +156,8 @@ def write_reports(record: DrillRecord, followed: Followed, folder: Path) -> dict
         draft = followed.home.evidence.fetch(followed.incident.postmortem)
         paths["Post-mortem draft"].write_bytes(draft)
     for digest, name in record.evidence_names.items():
-        (evidence / f"{digest[:12]}-{name}").write_bytes(followed.home.evidence.fetch(digest))
+        content = followed.home.evidence.fetch(digest)
+        (folder / path_of_artefact(digest, name)).write_bytes(content)
     return paths
 
 

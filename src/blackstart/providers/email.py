@@ -24,6 +24,7 @@ from blackstart.ports.channel import Accepted, Delivery, Lookup, Message, Reject
 from blackstart.ports.secrets import SecretRef
 from blackstart.world.clock import SystemClock
 
+_ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>@]+>?")
 _AGAIN_AFTER_S = 5.0
 _NO_SECRET = SecretRef("")
 Reveal = Callable[[SecretRef], str]
@@ -145,13 +146,18 @@ def _hand_over(server: smtplib.SMTP, letter: bytes) -> Delivery:
         return Uncertain(reason=f"the text was sent and the server's answer was lost: {why}")
     if code != 250:
         return _refused(code, said)
-    return Accepted(receipt=said.decode("utf-8", "replace")[:200] or "250")
+    return Accepted(receipt=_words_of(said) or "250")
+
+
+def _words_of(said: bytes | str) -> str:
+    """Return the server's words without addresses: they go into the record, which has none."""
+    words = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    return _ADDRESS.sub("(an address)", " ".join(words.split()))[:200]
 
 
 def _refused(code: int, said: bytes | str) -> Rejected:
-    words = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     return Rejected(
-        reason=f"the mail server answered {code} {' '.join(words.split())[:200]}",
+        reason=f"the mail server answered {code} {_words_of(said)}",
         again=not 500 <= code < 600,
         after_s=_AGAIN_AFTER_S,
     )

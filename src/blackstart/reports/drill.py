@@ -8,12 +8,19 @@ facts by the same functions that the terminal uses; the template only places it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from blackstart.model.events import ActionEnded, IncidentReported, RecoveryActivated, Sighting
+from blackstart.model.events import (
+    ActionEnded,
+    Fact,
+    IncidentReported,
+    RecoveryActivated,
+    Sighting,
+)
+from blackstart.model.orders import StepFinishedByHand
 from blackstart.model.words import NOTHING, say_count, say_duration
 from blackstart.reports.compliance import Row, against_policy, against_standards
 from blackstart.reports.gantt import Chart, draw_chart, path_label
@@ -21,6 +28,7 @@ from blackstart.reports.phrases import (
     SIGNS,
     Tone,
     plain,
+    say_end,
     say_moment,
     say_share,
     say_step,
@@ -33,8 +41,10 @@ from blackstart.reports.record import (
     Figures,
     Injection,
     Loss,
+    artefacts_of,
     chain_faults,
     incident_of,
+    path_of_artefact,
     record_from_json,
     record_to_json,
 )
@@ -268,21 +278,33 @@ def _place_in(order: tuple[str, ...], condition: str) -> int:
 
 
 def _evidence(record: DrillRecord) -> tuple[EvidenceRow, ...]:
-    kept = [
-        (digest, span.reference)
-        for span in action_spans(record.facts)
-        for digest in (*span.evidence, *(each.evidence for each in span.sightings))
-    ]
-    kept += [
-        (row.receipt, f"receipts: {notice_title(row.kind)}, {row.channel}")
-        for row in told(record.facts)
-    ]
-    found: dict[str, EvidenceRow] = {}
-    for digest, source in kept:
-        if digest and digest not in found:
-            name = record.evidence_names.get(digest, "")
-            found[digest] = EvidenceRow(digest=digest, name=plain(name), source=plain(source))
-    return tuple(found.values())
+    sources: dict[str, str] = {}
+    for digest, source in _sources(record.facts):
+        sources.setdefault(digest, source)
+    return tuple(
+        EvidenceRow(
+            digest=digest,
+            name=plain(record.evidence_names.get(digest, "")),
+            source=plain(sources.get(digest, "")),
+        )
+        for digest in artefacts_of(record.facts)
+    )
+
+
+def _sources(facts: tuple[Fact, ...]) -> Iterator[tuple[str, str]]:
+    """Yield each artefact with who or what kept it."""
+    for span in action_spans(facts):
+        for digest in (*span.evidence, *(each.evidence for each in span.sightings)):
+            yield digest, span.reference
+    for row in told(facts):
+        yield row.receipt, f"receipts: {notice_title(row.kind)}, {row.channel}"
+    for _, by_hand in of_kind(facts, StepFinishedByHand):
+        for digest in by_hand.evidence:
+            yield digest, f"{by_hand.step}, done by hand"
+    for _, reported in of_kind(facts, IncidentReported):
+        yield reported.plan, "the plan of this incident"
+        for each in reported.sightings:
+            yield each.evidence, "the watch that saw the outage"
 
 
 def _say_chain(record: DrillRecord) -> str:
@@ -318,6 +340,8 @@ def _environment(record: DrillRecord) -> Environment:
         role=lambda role: plain(record.roles.get(role, role.replace("_", " ").replace(":", " "))),
         audience=lambda audience: say_audience(audience, known),
         step=say_step,
+        end=say_end,
+        href=lambda digest: _href(record, digest),
         notice=notice_title,
         measure=measure_title,
         asked=lambda kind: ASK_WORDS.get(kind, kind),
@@ -327,6 +351,12 @@ def _environment(record: DrillRecord) -> Environment:
     )
     environment.globals.update(signs=SIGNS, no_person=NO_PERSON, loss=say_loss)
     return environment
+
+
+def _href(record: DrillRecord, digest: str) -> str:
+    """Return where an artefact lies beside the report, "" when it does not lie there."""
+    name = record.evidence_names.get(digest)
+    return path_of_artefact(digest, name) if name else ""
 
 
 def _glue(text: str) -> str:

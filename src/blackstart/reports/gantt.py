@@ -13,7 +13,7 @@ from datetime import datetime
 from blackstart.model.events import Fact
 from blackstart.model.words import say_duration
 from blackstart.reports.path import PathPiece
-from blackstart.reports.phrases import SIGNS, Tone, tone_of
+from blackstart.reports.phrases import SIGNS, Tone, say_end, tone_of
 from blackstart.reports.scorecard import Scorecard, StepScore
 from blackstart.reports.spans import AskSpan, ask_spans, notice_spans
 
@@ -218,7 +218,7 @@ def _step_row(
     return ChartRow(
         number=step.number,
         title=step.title,
-        took=say_duration(step.took_s) if step.took_s is not None else step.outcome,
+        took=say_duration(step.took_s) if step.took_s is not None else say_end(step.outcome),
         sign=SIGNS.get(step.outcome, ""),
         outcome=step.outcome,
         tone=tone_of(step.outcome),

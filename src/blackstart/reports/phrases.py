@@ -45,6 +45,14 @@ TONES = {
 }
 
 
+ENDS = {"waiting": "did not start", "running": "did not end"}  # of what is over
+
+
+def say_end(outcome: str) -> str:
+    """Return the outcome of a step in a report, which is written when nothing goes on any more."""
+    return ENDS.get(outcome, outcome)
+
+
 def tone_of(outcome: str) -> Tone:
     """Return how the outcome of a step or an action is meant."""
     return TONES.get(outcome, Tone.CALM)

@@ -14,7 +14,15 @@ from typing import Any, get_type_hints
 import msgspec
 
 from blackstart.model.codec import decode_fact, encode_fact, to_bytes
-from blackstart.model.events import Fact, IncidentReported, NoticeQueued
+from blackstart.model.events import (
+    ActionEnded,
+    Event,
+    Fact,
+    IncidentReported,
+    NoticeQueued,
+    NoticeSettled,
+)
+from blackstart.model.orders import StepFinishedByHand
 from blackstart.model.plan import Objectives
 from blackstart.model.runbook import Runbook
 from blackstart.reports.spans import of_kind
@@ -87,6 +95,34 @@ class DrillRecord:
     machine: Mapping[str, str] = field(default_factory=dict)  # "Processor" → "…"
     evidence_names: Mapping[str, str] = field(default_factory=dict)  # digest → name kept under
     journal_faults: tuple[str, ...] | None = None  # what `Journal.verify` found; None: not asked
+
+
+def artefacts_of(facts: tuple[Fact, ...]) -> tuple[str, ...]:
+    """Return the hash of every artefact that the facts name, in their order: what is evidence.
+
+    The plan is one; so are receipts of messages, and what people gave with a step done by hand.
+    """
+    named = (digest for fact in facts for digest in _artefacts_of(fact.event))
+    return tuple(dict.fromkeys(digest for digest in named if digest))
+
+
+def _artefacts_of(event: Event) -> tuple[str, ...]:
+    match event:
+        case IncidentReported():
+            return (event.plan, *(seen.evidence for seen in event.sightings))
+        case ActionEnded():
+            return (*event.evidence, *(seen.evidence for seen in event.sightings))
+        case NoticeSettled():
+            return (event.receipt,)
+        case StepFinishedByHand():
+            return event.evidence
+        case _:
+            return ()
+
+
+def path_of_artefact(digest: str, name: str) -> str:
+    """Return where an artefact lies, seen from the report; the hash keeps two of one name apart."""
+    return f"evidence/{digest[:12]}-{name.replace('/', '-')}"
 
 
 def incident_of(facts: tuple[Fact, ...]) -> tuple[Fact, IncidentReported] | None:

@@ -157,7 +157,7 @@ class _Conversation:
         del server, session, rcpt_options
         fault = self._faults.take(address, _AT_RECIPIENT)
         if fault is not None and fault.kind == "refuse":
-            return "550 5.1.1 no such mailbox"
+            return f"550 5.1.1 <{address}>: no such mailbox"  # as real servers put it
         if fault is not None:
             return "451 4.3.0 try again later"
         envelope.rcpt_tos.append(address)
