@@ -6,6 +6,7 @@ It is an ordinary plan file; whoever reads it sees how a plan for the real thing
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from string import Template
 
@@ -142,7 +143,7 @@ def write_plan(layout: Layout, outside: Site) -> Path:
         mail=here,
         mail_port=SMTP_PORT,
         status=layout.elsewhere / "status",
-        outside="[ " + ", ".join(f'"{word}"' for word in inside(outside, [])) + " ]",
+        outside=json.dumps(inside(outside, [])),
         system=SYSTEM,
         target=TARGET,
         version=FLOWFUSE_VERSION,
