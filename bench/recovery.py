@@ -25,7 +25,7 @@ from pathlib import Path
 from blackstart.bootstrap import incidents, open_home
 from blackstart.cli.follow import Followed, answer_after, follow
 from blackstart.cli.outcome import frame_of
-from blackstart.cli.stage import Stage, end_blackstart, is_agent_alive, peak_memory_bytes, set_stage
+from blackstart.cli.stage import Stage, end_blackstart, peak_memory_bytes, set_stage
 from blackstart.reports.scorecard import score
 from blackstart.reports.spans import action_spans
 from blackstart.sandbox.disaster import destroy_production
@@ -74,7 +74,7 @@ def by_blackstart(stage: Stage) -> Timed:
     incident = follow(
         followed,
         answer=answer_after(0.0),
-        is_alive=lambda: is_agent_alive(stage),
+        is_alive=lambda: stage.agent.is_alive,
         show=lambda: None,
         limit_s=LIMIT_S,
         stop=NEVER,
@@ -100,7 +100,7 @@ def by_blackstart(stage: Stage) -> Timed:
 
 def by_script(stage: Stage) -> Timed:
     """Lose production; the sequential script recovers it, from where Blackstart's agent stood."""
-    process.end(stage.agent.pid, stage.agent.started_ticks, grace_s=20.0)
+    stage.agent.end(grace_s=20.0)
     net = f"--net=/proc/{stage.elsewhere.init_pid}/ns/net"
     argv = ["nsenter", net, "--", sys.executable, str(SCRIPT), str(stage.home)]
     log = stage.layout.root / "sequential.log"

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from blackstart.bootstrap import open_home
 from blackstart.reports.timeline import timeline
 from tests.chaos.day import Day, play_day
 from tests.chaos.deaths import IS_OF_AGENT, Kind
+from tests.chaos.drills import play_drill
 from tests.chaos.quick import SYSTEM
 from tests.postgres_bench import running_postgres
 
@@ -30,19 +32,22 @@ _STORY_LINES = 40
 @click.option("--day", type=int, help="Only this day of the seed, to see it again.")
 @click.option("--seed", type=int, default=7, show_default=True)
 @click.option("--lanes", type=int, default=3, show_default=True, help="Days side by side.")
+@click.option("--drills", type=int, default=0, help="Real drills instead, one after the other.")
+@click.option("--drill", type=int, help="Only this drill of the seed, to see it again.")
 @click.option("--keep", is_flag=True, help="Keep the folders.")
-def main(days: int, day: int | None, seed: int, lanes: int, *, keep: bool) -> None:
+def main(
+    days: int, day: int | None, seed: int, lanes: int, drills: int, drill: int | None, *, keep: bool
+) -> None:
     """Kill the real processes at seeded moments, and count what is left in the world.
 
-    Exit code 0 when every day came to the end of the undisturbed one, 1 otherwise.
+    Exit code 0 when every one came to the end of the undisturbed one, 1 otherwise.
     """
     folder = Path(tempfile.mkdtemp(prefix="blackstart-chaos-"))
     folder.chmod(0o755)  # for the users of the sites
-    played = play(folder, seed, [day] if day else range(1, days + 1), lanes)
-    show(played, seed)
-    failed = [one for one in played if one.problems]
-    for one in failed:
-        tell(one, seed)
+    if drills or drill:
+        failed = run_drills(folder, seed, [drill] if drill else range(1, drills + 1))
+    else:
+        failed = run_days(folder, seed, [day] if day else range(1, days + 1), lanes)
     if failed or keep:
         click.echo(f"the folders are in {folder}")
     else:
@@ -50,7 +55,63 @@ def main(days: int, day: int | None, seed: int, lanes: int, *, keep: bool) -> No
     sys.exit(int(bool(failed)))
 
 
-def play(folder: Path, seed: int, numbers: list[int] | range, lanes: int) -> list[Day]:
+def run_days(folder: Path, seed: int, numbers: Sequence[int], lanes: int) -> int:
+    """Play quick days, print the table and the stories; return how many went wrong."""
+    played = play(folder, seed, numbers, lanes)
+    show(played, seed)
+    failed = [one for one in played if one.problems]
+    for one in failed:
+        tell(one, seed)
+    return len(failed)
+
+
+def run_drills(folder: Path, seed: int, numbers: Sequence[int]) -> int:
+    """Run real drills one after the other, print the table; return how many went wrong."""
+    played = []
+    for number in numbers:
+        played.append(play_drill(folder, seed=seed, number=number))
+        one = played[-1]
+        verdict = "; ".join(one.problems) or "same verified end"
+        click.echo(f"{one.took_s:5.0f} s  drill {number:2}  {one.killed} killed  {verdict}")
+    table = _table(
+        "Seed", "Killed", "Who: where", "Exit", "Writes lost", "At once", "Took", "Verdict"
+    )
+    for one in played:
+        table.add_row(
+            f"{seed}/{one.number}",
+            str(one.killed),
+            "\n".join(one.dealt),
+            str(one.code),
+            one.lost,
+            ", ".join(f"{name} {n}" for name, n in one.most.items()),
+            f"{one.took_s:.0f} s",
+            "; ".join(one.problems) or "same verified end",
+            style="bold red" if one.problems else "",
+        )
+    _print(table)
+    failed = [one for one in played if one.problems]
+    click.echo(
+        f"{sum(one.killed for one in played)} processes killed in {len(played)} drills; "
+        f"{len(played) - len(failed)} came to the same verified end"
+    )
+    for one in failed:
+        click.echo(f'again: make chaos ARGS="--seed {seed} --drill {one.number} --keep"')
+    return len(failed)
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    return table
+
+
+def _print(table: Table) -> None:
+    console = Console()
+    (console if console.is_terminal else Console(width=180)).print(table)
+
+
+def play(folder: Path, seed: int, numbers: Sequence[int], lanes: int) -> list[Day]:
     """Play the undisturbed day, then the others side by side."""
     with running_postgres(folder / "postgres") as server:
         calm = play_day(folder, server, seed=seed, number=0, undisturbed=None)
@@ -77,9 +138,7 @@ def _progress(day: Day) -> None:
 
 def show(days: list[Day], seed: int) -> None:
     """Print the table."""
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for title in ("Seed", "Deaths", "Where", "End", "Effects", "Took", "Verdict"):
-        table.add_column(title, overflow="fold")
+    table = _table("Seed", "Deaths", "Where", "End", "Effects", "Took", "Verdict")
     for day in days:
         where = Counter(place for one in day.dealt for place in one.where.split(", "))
         unsure = ", ".join(sorted(day.end.uncertain)) if day.end else ""
@@ -93,8 +152,7 @@ def show(days: list[Day], seed: int) -> None:
             "same end" if not day.problems else "NOT THE SAME: " + "; ".join(day.problems),
             style="bold red" if day.problems else "",
         )
-    console = Console()
-    (console if console.is_terminal else Console(width=180)).print(table)
+    _print(table)
     kinds = Counter(one.death.kind for day in days for one in day.dealt)
     click.echo(
         f"{sum(n for kind, n in kinds.items() if kind in IS_OF_AGENT)} deaths of the agent "

@@ -60,7 +60,9 @@ def followed_until(home: Home, *, limit_s: float, is_alive: bool, stopped: bool)
 def test_each_early_end_says_where_to_read(home: Home) -> None:
     with pytest.raises(Stopped, match=r"not over after 0 s[^$]*agent\.log beside it"):
         followed_until(home, limit_s=0.0, is_alive=True, stopped=False)
-    with pytest.raises(Stopped, match=r"agent died[^$]*agent\.log beside the report"):
+    with pytest.raises(
+        Stopped, match=r"agent died again and again[^$]*agent\.log beside the report"
+    ):
         followed_until(home, limit_s=60.0, is_alive=False, stopped=False)
     with pytest.raises(KeyboardInterrupt):
         followed_until(home, limit_s=60.0, is_alive=True, stopped=True)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from blackstart.cli.drill import Choices, judge_injection
-from blackstart.cli.telling import false_news
+from blackstart.cli.telling import false_news, faults_of_telling
 from blackstart.model.errors import Stopped, WorldFailed
+from blackstart.model.incident import fold
 from blackstart.ports.channel import Message
 from blackstart.providers.statuspage import Static
 from blackstart.reports.phrases import Tone
@@ -123,3 +124,15 @@ def test_the_report_says_so_too() -> None:
     verdict = judge(record, score(record.facts, record.runbooks, record.objectives))
     assert verdict.tone is Tone.BAD
     assert "the page says so" in verdict.meaning
+
+
+def test_a_mail_whose_answer_was_lost_may_have_arrived_and_no_other(layout: Layout) -> None:
+    incident = fold(complete_drill())
+    for uncertain, is_fault in ((1, False), (0, True)):
+        for notice in incident.notices.values():
+            if notice.settled and notice.queued.channel == "users":
+                is_outage = notice.queued.kind == "outage"
+                notice.settled = replace(
+                    notice.settled, accepted=0, uncertain=uncertain if is_outage else 0
+                )
+        assert bool(faults_of_telling(layout, incident)) is is_fault

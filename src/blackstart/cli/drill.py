@@ -26,7 +26,7 @@ from blackstart.cli.signals import Interrupts, ending_plainly
 from blackstart.cli.stage import (
     Stage,
     end_blackstart,
-    is_agent_alive,
+    look_after,
     peak_memory_bytes,
     prove_again,
     set_stage,
@@ -170,6 +170,11 @@ def _lose_and_recover(stage: Stage, choices: Choices, interrupts: Interrupts) ->
         record = _report(stage, followed, choices, counted)
     finally:
         keep_traces(stage, _folder(stage, followed, choices))
+    if stage.agent.ends or stage.watch.ends:
+        click.echo(
+            f"started again after its death: the agent {stage.agent.ends} times, "
+            f"the watch {stage.watch.ends} times"
+        )
     if cut:
         raise cut
     _keep(stage, choices)
@@ -210,7 +215,7 @@ def _follow(
             follow(
                 followed,
                 answer=answer,
-                is_alive=lambda: is_agent_alive(stage),
+                is_alive=lambda: look_after(stage, is_reported=bool(followed.id)),
                 show=view.refresh,
                 limit_s=choices.limit_s if choices.decide == "auto" else ASKING_LIMIT_S,
                 stop=interrupts.stop,

@@ -83,7 +83,9 @@ def follow(
         if followed.incident:
             _let_answer(followed, followed.incident.open_asks(), answer)
         if not is_alive():
-            raise Stopped("Blackstart's agent died.", "Read agent.log beside the report.")
+            raise Stopped(
+                "Blackstart's agent died again and again.", "Read agent.log beside the report."
+            )
         if clock.monotonic_s() > deadline_s:
             raise Stopped(
                 f"The drill was not over after {limit_s:.0f} s.",

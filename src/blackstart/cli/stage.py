@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from blackstart.cli.kept import AGENT_AGAIN_S, WATCH_AGAIN_S, Kept, keep_running
 from blackstart.model.errors import WorldFailed
 from blackstart.sandbox.elsewhere import start_elsewhere
 from blackstart.sandbox.layout import ADDRESSES, ELSEWHERE, OUTSIDE, Layout
@@ -36,8 +37,8 @@ class Stage:
     plan: Path
     home: Path
     writer: int
-    agent: process.Spawned
-    watch: process.Spawned
+    agent: Kept
+    watch: Kept
 
 
 def set_stage(layout: Layout, drilled: Drilled, tell: Tell, *, keep: bool = False) -> Stage:
@@ -65,20 +66,33 @@ def set_stage(layout: Layout, drilled: Drilled, tell: Tell, *, keep: bool = Fals
         plan=plan,
         home=home,
         writer=writer,
-        agent=_start(layout, "agent", _from_network_of(elsewhere, _blackstart("agent", home))),
-        watch=_start(layout, "watch", inside(outside, _watching(drilled.system, plan, home))),
+        agent=keep_running(
+            _from_network_of(elsewhere, _blackstart("agent", home)),
+            layout.root / "agent.log",
+            AGENT_AGAIN_S,
+        ),
+        watch=keep_running(
+            inside(outside, _watching(drilled.system, plan, home)),
+            layout.root / "watch.log",
+            WATCH_AGAIN_S,
+        ),
     )
 
 
 def end_blackstart(stage: Stage) -> None:
     """Stop the agent and the watch."""
-    for spawned in (stage.watch, stage.agent):
-        process.end(spawned.pid, spawned.started_ticks, grace_s=_STOP_LIMIT_S)
+    for kept in (stage.watch, stage.agent):
+        kept.end(grace_s=_STOP_LIMIT_S)
 
 
-def is_agent_alive(stage: Stage) -> bool:
-    """Say whether the process that recovers still runs."""
-    return process.is_alive(stage.agent.pid, stage.agent.started_ticks)
+def look_after(stage: Stage, *, is_reported: bool) -> bool:
+    """Start again what died, as systemd would; False when the agent is given up.
+
+    A watch has done its work when it has reported.
+    """
+    if not is_reported:
+        stage.watch.look()
+    return stage.agent.look()
 
 
 def peak_memory_bytes(pid: int) -> int | None:
@@ -117,10 +131,6 @@ def _watching(system: str, plan: Path, home: Path) -> list[str]:
 def _from_network_of(site: Site, argv: list[str]) -> list[str]:
     """Run in the site's network, with this machine's processes and files."""
     return ["nsenter", f"--net=/proc/{site.init_pid}/ns/net", "--", *argv]
-
-
-def _start(layout: Layout, name: str, argv: list[str]) -> process.Spawned:
-    return process.spawn(argv, log=layout.root / f"{name}.log", dies_with_us=True)
 
 
 def start_haunting(layout: Layout, injection: str) -> None:

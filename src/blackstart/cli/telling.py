@@ -26,14 +26,16 @@ def faults_of_telling(layout: Layout, incident: Incident) -> tuple[str, ...]:
     faults = []
     for kind, words in (("outage", "unavailable"), ("recovered", GOOD_NEWS)):
         arrived = sum(words in mail.subject and "status@" in mail.mail_from for mail in kept)
-        accepted = sum(
-            notice.settled.accepted
+        settled = [
+            notice.settled
             for notice in incident.notices.values()
             if notice.settled and notice.queued.kind == kind and notice.queued.channel == "users"
-        )
-        if arrived != accepted:
+        ]
+        accepted = sum(one.accepted for one in settled)
+        uncertain = sum(one.uncertain for one in settled)  # sent, and the answer was lost
+        if not accepted <= arrived <= accepted + uncertain:
             faults.append(
-                f"the record says {accepted} users were sent '{kind}', "
+                f"the record says {accepted} users were sent '{kind}' ({uncertain} uncertain), "
                 f"the mail server holds {arrived}"
             )
     return tuple(faults)

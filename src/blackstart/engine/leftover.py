@@ -14,7 +14,7 @@ def is_spent(view: StepView, spec: ActionSpec) -> bool:
     return bool(
         action
         and action.state is ActionState.FAILED
-        and (action.attempt >= spec.attempts + action.ordered_again or action.is_held)
+        and (action.failures >= spec.attempts + action.ordered_again or action.is_held)
     )
 
 

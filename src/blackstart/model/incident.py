@@ -180,6 +180,7 @@ def _action_started(incident: Incident, at: datetime, event: ev.ActionStarted) -
 def _action_ended(incident: Incident, at: datetime, event: ev.ActionEnded) -> None:
     action = _action(incident, event.run, event.step, event.action)
     action.state = move(action.state, ActionState(event.outcome))
+    action.failures += action.state is ActionState.FAILED
     action.ended_at = at
     action.outputs = event.outputs
     action.evidence = event.evidence

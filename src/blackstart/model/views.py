@@ -21,6 +21,7 @@ class ActionView:
     state: ActionState = ActionState.WAITING
     attempt: int = 0
     key: str = ""
+    failures: int = 0  # attempts that failed; one that a death cut off is none
     ordered_again: int = 0  # attempts that people ordered on top of those the plan allows
     in_doubt: bool = False  # the newest attempt counts as failed, and nobody saw how it ended
     is_held: bool = False  # so only a person may let it go on
