@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from blackstart.model.errors import JournalFailed, Unready
+from blackstart.model.errors import JournalFailed, JournalLost, Unready
 from blackstart.ports.journal import Entry, Parcel
 from blackstart.ports.roster import AffectedPerson
 from blackstart.store.failures import SENTENCES, journal_failure
@@ -178,6 +178,16 @@ def test_a_record_that_was_removed_while_in_use_takes_no_more(path: Path) -> Non
     journal.append("i1", "p1", entries(1, first=2))
     assert attempts_of(journal, "i1") == [1, 2]
     journal.close()
+
+
+def test_a_record_that_lost_facts_is_not_gone_on_with(journal: SqliteJournal, path: Path) -> None:
+    journal.append("i1", "p1", entries(3))
+    assert journal.version() == 3
+    with tampering(path) as forger:  # as when an older copy was written over it
+        forger.execute("UPDATE chains SET seq = 2")
+    with pytest.raises(JournalLost, match="3 were seen, 2 are left") as caught:
+        journal.version()
+    assert "put back the newest one" in caught.value.hint
 
 
 def test_a_log_without_its_record_is_not_buried_under_a_new_one(path: Path) -> None:

@@ -110,7 +110,7 @@ def test_a_write_that_the_kernel_cuts_short_is_said_and_undone(path: Path) -> No
         out, _ = started.communicate(timeout=60)
     *acknowledged, what, hint = out.splitlines()
     assert started.returncode == JournalFailed.exit_code
-    assert what.startswith("JournalFailed: The record at")
+    assert what.startswith("JournalUnavailable: The record at")
     assert hint.startswith("  → ")
     journal = open_journal(path, SystemClock())
     assert [fact.seq for fact in journal.read("i1")] == [int(line) for line in acknowledged]
@@ -131,7 +131,7 @@ def test_a_full_disk_is_said_and_work_goes_on_when_there_is_space_again(tmp_path
     argv = ["unshare", "-m", "sh", "-c", script, "sh", str(place), sys.executable, str(go)]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == JournalFailed.exit_code, done.stderr
-    before, _, after = done.stdout.partition("JournalFailed: ")
+    before, _, after = done.stdout.partition("JournalUnavailable: ")
     acknowledged = [int(line) for line in before.split()[1:]]
     assert "the disk" in after
     assert [int(word) for word in after.split("ready\n")[1].split()] == [

@@ -3,7 +3,7 @@
 
 import pytest
 
-from tests.house import rules, texts
+from tests.house import rules, shells, texts
 
 SIGNATURE = "def f():\n"
 LONG = SIGNATURE + "    x = 1\n" * 40
@@ -57,6 +57,24 @@ SAMPLES: list[tuple[rules.Rule, str, str]] = [
     (rules.late_imports, "import os\n\ndef f(): ...", "def f():\n    import os"),
     (rules.missing_docstrings, '"""A."""\n\ndef f():\n    """Do f."""', '"""A."""\n\ndef f(): ...'),
     (rules.missing_docstrings, '"""A."""\n\ndef _f(): ...', "x = 1"),
+    (shells.shell_strings, "run(['ls', path])", "run(f'ls {path}', shell=True)"),
+    (shells.shell_strings, "run(words, shell=False)", "run(words, shell=is_text)"),
+    (shells.shell_strings, "os.listdir('.')", "os.system('ls')"),
+    (
+        shells.shell_strings,
+        "run(['sh', '-c', 'ls \"$0\"', path])",
+        "run(['sh', '-c', f'ls {path}'])",
+    ),
+    (
+        shells.shell_strings,
+        "s = 'ls'\nx = ['bash', '-ec', s]",
+        "s = 'ls ' + p\nx = ['bash', '-ec', s]",
+    ),
+    (
+        shells.shell_strings,
+        "s = 'ls'\nx = ['/bin/sh', '-c', s]",
+        "def f(s):\n    x = ['/bin/sh', '-c', s]",
+    ),
     (texts.outside_names, "see the registry", "see https://pypi" + ".org/simple"),
     (texts.outside_names, "cd ./work/", "cd /wo" + "rk/main"),
     (texts.outside_names, "/srv/root/x and ~/root/", "HOME=/ro" + "ot/x"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import rules, texts
+from tests.house import rules, shells, texts
 from tests.house.tree import (
     ROOT,
     assert_none,
@@ -50,6 +50,7 @@ CASES = [
     (rules.sleeps, TESTS),
     (rules.thread_sleeps, [file for file in EVERY if not str(file).startswith(WORLD)]),
     (rules.doubles, TESTS),
+    (shells.shell_strings, python_files("src/", "bench/", "scripts/")),
     (rules.assertion_free_tests, TESTS),
     (
         texts.licence_line,

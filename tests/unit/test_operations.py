@@ -21,9 +21,13 @@ CODES = {
     "Refused": 4,
     "IllegalMove": 4,
     "NotAuthorised": 4,
+    "Superseded": 4,
     "Stopped": 5,
     "WorldFailed": 6,
     "JournalFailed": 7,
+    "JournalUnavailable": 7,
+    "JournalLost": 7,
+    "MirrorFailed": 6,
     "Unready": 8,
     "PlanRejected": 9,
 }

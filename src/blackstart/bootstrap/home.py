@@ -7,11 +7,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from blackstart.model.errors import JournalLost, JournalUnavailable
 from blackstart.ports.journal import EvidenceStore, Journal
 from blackstart.store.evidence import open_evidence
 from blackstart.store.secretbox import SealedBox, open_secret_box
 from blackstart.store.sqlite import open_journal
 from blackstart.world.clock import SystemClock, clock_of
+
+_RECORD = "journal.db"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +28,36 @@ class Home:
     clock: SystemClock
 
 
-def open_home(folder: Path) -> Home:
-    """Open the installation's folder; it is made when it is not there."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+def open_home(folder: Path, *, patience_s: float = 10.0) -> Home:
+    """Open the installation's folder; it is made when it is not there.
+
+    `patience_s` is how long to wait for another program that is writing. Raises JournalFailed.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise JournalUnavailable(
+            f"The home {folder} cannot be made ({error.strerror}).",
+            "Let this user write there, or name another home with --home.",
+        ) from error
+    _refuse_without_record(folder)
     clock = clock_of(os.environ)
     return Home(
         folder=folder,
-        journal=open_journal(folder / "journal.db", clock),
+        journal=open_journal(folder / _RECORD, clock, patience_s=patience_s),
         evidence=open_evidence(folder / "evidence"),
         secrets=open_secret_box(folder),
         clock=clock,
     )
+
+
+def _refuse_without_record(folder: Path) -> None:
+    """A record that vanished is never replaced by an empty one: open incidents would be forgotten.
+
+    The first run of an incident leaves evidence beside the record, so the two go together.
+    """
+    if not (folder / _RECORD).exists() and any((folder / "evidence").glob("??/*")):
+        raise JournalLost(
+            f"The record {folder / _RECORD} is gone, while its evidence is still there.",
+            "Put back its newest copy; or name another home to begin a new record.",
+        )

@@ -48,7 +48,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "postmortem": ("incident", "Print the draft of the post-mortem."),
     "close": ("people", "Sign the post-mortem off and close the incident."),
     "journal": ("journal", "Verify the record."),
-    "agent": ("driving", "Drive incidents: act, ask, tell, keep time."),
+    "agent": ("agent", "Drive incidents: act, ask, tell, keep time."),
     "watch": ("driving", "Watch a system from here and open an incident when it is down."),
     "probe": ("probe", "Ask one check from here (the question comes on standard input)."),
     "backups": ("backups", "Prove restore points by restoring them."),

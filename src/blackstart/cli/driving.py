@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands that run: agent and watch."""
+"""The command that looks, watch; and how commands that run are stopped."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ import click
 
 from blackstart.bootstrap import (
     WATCH,
-    Home,
-    house_of,
     open_home,
-    read_incidents,
     read_plan,
     report_incident,
     watching,
 )
 from blackstart.cli.options import with_home, with_plan
-from blackstart.engine.runner import drive, is_finished
 from blackstart.engine.watch import watch as watch_until_down
-from blackstart.model.errors import BlackstartError, Refused
+from blackstart.model.errors import Refused
 from blackstart.model.plan import Mode
 from blackstart.ports.action import Failed
 
@@ -33,53 +29,6 @@ def stop_on_signals() -> threading.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     return stop
-
-
-@click.command()
-@with_home
-def agent(home: Path) -> None:
-    """Drive every open incident of this installation until stopped."""
-    opened = open_home(home)
-    stop = stop_on_signals()
-    click.echo("The agent drives what is open; end it with Ctrl-C, nothing is lost.")
-    drivers: dict[str, threading.Thread] = {}
-    over: set[str] = set()
-    version = -1
-    while not stop.is_set():
-        newest = opened.journal.version()
-        if newest != version or any(not driver.is_alive() for driver in drivers.values()):
-            version = newest
-            _start_drivers(opened, drivers, over, stop)
-        stop.wait(0.2)
-    for driver in drivers.values():
-        driver.join()
-
-
-def _start_drivers(
-    home: Home, drivers: dict[str, threading.Thread], over: set[str], stop: threading.Event
-) -> None:
-    """Start a driver for each incident that has none; one that cannot be read is said once."""
-    for name in list(drivers):
-        if not drivers[name].is_alive():
-            del drivers[name]
-    for name, found in read_incidents(home, but=frozenset(over) | drivers.keys()):
-        if isinstance(found, BlackstartError):
-            over.add(name)
-            click.echo(f"{name}: {found}", err=True)
-        elif is_finished(found):
-            over.add(name)
-        else:
-            drivers[name] = threading.Thread(target=_drive, args=(home, name, stop))
-            drivers[name].start()
-
-
-def _drive(home: Home, incident: str, stop: threading.Event) -> None:
-    """Drive one incident; what is refused or cannot be recorded is said, and tried again later."""
-    try:
-        drive(house_of(home, incident), incident, stop)
-    except BlackstartError as error:
-        click.echo(str(error), err=True)
-        stop.wait(1.0)
 
 
 @click.command()

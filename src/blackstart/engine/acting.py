@@ -16,6 +16,7 @@ from typing import TypeVar, assert_never
 
 from blackstart.engine.installation import Installation
 from blackstart.engine.offered import build
+from blackstart.engine.patience import keep_in_time, record_in_time
 from blackstart.engine.probe import look_from
 from blackstart.model import events as ev
 from blackstart.model import orders
@@ -103,6 +104,9 @@ def carry_out(
     whoever drives next.
     """
 
+    if halt.is_set():
+        return  # it waited for its turn until the driver stopped: nothing was begun
+
     def act() -> tuple[Job, Outcome | None]:
         provider = build(house.verbs, job.spec.use, job.params)
         if isinstance(provider, Check):
@@ -116,7 +120,8 @@ def carry_out(
     outcome = seen or _not_seen(job)
     if halt.is_set() and isinstance(outcome, Failed):
         return  # stopped by us, not by the world: it stays in doubt, whoever drives next looks
-    _record_end(house, journal, job, outcome, in_doubt=seen is None)
+    ended = _ended(house, job, outcome, in_doubt=seen is None)
+    record_in_time(house, halt, lambda: _record(journal, house, job, ended))
 
 
 def _safely(house: Installation, job: Job, act: Callable[[], T]) -> T | Failed:
@@ -208,31 +213,34 @@ def _record(journal: Journal, house: Installation, job: Job, event: ev.Event) ->
     journal.append(job.incident, house.holder, [Entry(event=event)])
 
 
-def _record_end(
-    house: Installation, journal: Journal, job: Job, outcome: Outcome, *, in_doubt: bool
-) -> None:
+def _ended(house: Installation, job: Job, outcome: Outcome, *, in_doubt: bool) -> ev.ActionEnded:
     is_done = isinstance(outcome, Done)
-    _record(
-        journal,
-        house,
-        job,
-        ev.ActionEnded(
-            run=job.run,
-            step=job.step,
-            action=job.spec.name,
-            key=job.key,
-            outcome="done" if is_done else "failed",
-            degraded=house.redact(outcome.degraded) if isinstance(outcome, Done) else "",
-            outputs=outcome.outputs if isinstance(outcome, Done) else {},
-            evidence=outcome.evidence,
-            sightings=tuple(
-                replace(seen, seen=house.redact(seen.seen)) for seen in outcome.sightings
-            ),
-            summary=house.redact(outcome.summary),
-            hint=house.redact(outcome.hint) if isinstance(outcome, Failed) else "",
-            in_doubt=in_doubt,
-        ),
+    outputs = outcome.outputs if isinstance(outcome, Done) else {}
+    return ev.ActionEnded(
+        run=job.run,
+        step=job.step,
+        action=job.spec.name,
+        key=job.key,
+        outcome="done" if is_done else "failed",
+        degraded=house.redact(outcome.degraded) if isinstance(outcome, Done) else "",
+        outputs={name: _without_secrets(house.redact, value) for name, value in outputs.items()},
+        evidence=outcome.evidence,
+        sightings=tuple(replace(seen, seen=house.redact(seen.seen)) for seen in outcome.sightings),
+        summary=house.redact(outcome.summary),
+        hint=house.redact(outcome.hint) if isinstance(outcome, Failed) else "",
+        in_doubt=in_doubt,
     )
+
+
+def _without_secrets(redact: Callable[[str], str], value: Param) -> Param:
+    """Return an output with the secrets in its texts replaced by their references."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redact(name): _without_secrets(redact, part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(redact, part) for part in value]
+    return value
 
 
 def _bug(house: Installation, job: Job, error: Exception) -> Failed:
@@ -255,7 +263,7 @@ def _context(house: Installation, journal: Journal, job: Job, halt: Signal) -> C
         now=house.clock.now,
         cancelled=lambda: halt.is_set() or house.clock.now() > deadline,
         progress=_progress(house, journal, job),
-        keep=house.evidence.keep,
+        keep=partial(keep_in_time, house, lambda: house.clock.now() > deadline, halt),
         seal=lambda name, value: house.secrets.put(job.run, name, value),
         reveal=house.secrets.reveal,
         remember=lambda audience, people: _remember(journal, job, audience, people),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from blackstart.model.errors import BlackstartError
 from blackstart.model.events import Fact
 from blackstart.model.incident import Incident
 from blackstart.model.plan import Plan
@@ -24,7 +25,8 @@ class Installation:
     `verbs` maps every verb to its class. `draft` writes the post-mortem from the facts. `redact`
     replaces secrets that were revealed by their references. `probe` is the argument list that
     runs `blackstart probe` where a vantage leads. `holder` names this process in claims.
-    `replan` returns the same installation with the plan of another digest in force.
+    `replan` returns the same installation with the plan of another digest in force. `trouble` is
+    told of what holds the driver up while it waits for it to pass; the same may come again.
     """
 
     journal: Journal
@@ -40,3 +42,4 @@ class Installation:
     probe: tuple[str, ...]
     holder: str
     replan: Callable[[str], Installation]
+    trouble: Callable[[BlackstartError], None] = lambda _: None

@@ -14,6 +14,7 @@ from datetime import timedelta
 from blackstart.engine.acting import audience_name
 from blackstart.engine.installation import Installation
 from blackstart.engine.offered import build
+from blackstart.engine.patience import record_in_time
 from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
 from blackstart.model.authority import TEAM, persons_asked
@@ -33,6 +34,7 @@ from blackstart.ports.channel import (
     Rejected,
     Uncertain,
 )
+from blackstart.ports.crew import Signal
 from blackstart.ports.journal import Entry, Journal, Parcel, QueuedDelivery
 
 ATTEMPTS = 8
@@ -133,7 +135,7 @@ def _kind_and_name(plan: Plan, audience: str) -> tuple[str, str]:
     return kind, name
 
 
-def deliver(house: Installation, journal: Journal, delivery: QueuedDelivery) -> None:
+def deliver(house: Installation, journal: Journal, delivery: QueuedDelivery, halt: Signal) -> None:
     """Carry one delivery one move further. Raises JournalFailed; everything else is a state."""
     try:
         channel = _channel(house, delivery.channel)
@@ -154,7 +156,7 @@ def deliver(house: Installation, journal: Journal, delivery: QueuedDelivery) -> 
         result = _send(house, channel, delivery, address)
     if isinstance(result, Uncertain) and channel.can_look_up:
         result = _look_up(house, channel, delivery, address)
-    _note(house, journal, delivery, result)
+    record_in_time(house, halt, lambda: _note(house, journal, delivery, result))
 
 
 def _channel(house: Installation, name: str) -> Channel:
@@ -201,7 +203,9 @@ def _note(
 ) -> None:
     match result:
         case Accepted(receipt=receipt):
-            journal.move_delivery(delivery.key, DeliveryState.ACCEPTED, receipt=receipt)
+            journal.move_delivery(
+                delivery.key, DeliveryState.ACCEPTED, receipt=house.redact(receipt)
+            )
         case Uncertain(reason=reason):
             journal.move_delivery(
                 delivery.key, DeliveryState.UNCERTAIN, reason=house.redact(reason)

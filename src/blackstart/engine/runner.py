@@ -8,25 +8,28 @@ is done. Only facts carry over; this module keeps nothing but what its own threa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
 
 from blackstart.engine.acting import Job, carry_out, job_of, started, take_back
 from blackstart.engine.decide import Act, Draft, Record, TakeBack, WakeAt, decide
 from blackstart.engine.installation import Installation
 from blackstart.engine.outbox import deliver, queue_notices, settle
+from blackstart.engine.patience import AGAIN_S
 from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
-from blackstart.model.errors import JournalFailed, Refused
+from blackstart.model.errors import JournalFailed, JournalUnavailable, Refused, WorldFailed
 from blackstart.model.incident import Incident, advance
 from blackstart.model.states import DeliveryState, IncidentState
 from blackstart.ports.crew import Hands, Signal, Work
 from blackstart.ports.journal import Entry, Journal
 
 CLAIM_S = 15.0
+_RENEW_EVERY_S = 3.0  # so that ten seconds in which nobody can write cost no claim
+_STOP_BEFORE_S = 1.0  # to end what is under way before somebody else may take the claim
 _ACTIONS_AT_ONCE = 8
 _SENDERS = 4  # for each channel
 _SENT_AT_ONCE = 200
@@ -66,8 +69,9 @@ def drive(
 ) -> Incident:
     """Drive the incident until it is closed, `is_enough` says so, or `stop` is set.
 
-    Returns the incident as the facts tell it then. Raises Refused when another process holds the
-    claim (or took it over), JournalFailed when the record cannot be written: nothing more is done.
+    While the record cannot be written nothing is begun, and what is under way goes on for as long
+    as the claim holds. Returns the incident as the facts tell it then. Raises Refused when another
+    process holds the claim (or took it over), JournalFailed when the record stays out of reach.
     """
     token = house.journal.claim(incident, house.holder, CLAIM_S)
     if token is None:
@@ -88,28 +92,55 @@ def drive(
             pools.callback(state.halt.set)  # before the pools are waited for
             return _turn(state, pools, is_enough)
     finally:  # nothing of ours runs any more: only now may somebody else take the claim
-        house.journal.release(incident, house.holder)
+        with suppress(JournalFailed):  # it then ends by itself
+            house.journal.release(incident, house.holder)
 
 
 def _turn(state: _Drive, pools: ExitStack, is_enough: Callable[[Incident], bool]) -> Incident:
     workers = _pool(state, pools, "action", _ACTIONS_AT_ONCE)
     while True:
-        _renew(state)
-        has_ended = _collect(state)  # first, so that the ends of what is let go are read below
-        has_news = _read(state)
-        incident = state.incident
-        if incident is None:
-            raise Refused(f"There is no incident '{state.id}'.", "`blackstart status` lists them.")
-        _settle(state, incident)
-        if not state.sendings and (is_finished(incident) or is_enough(incident)):
-            return incident
-        if state.stop.is_set():
-            return incident
-        is_time = has_news or has_ended or _is_due(state)
-        if is_time and _carry_out(state, incident, workers):
-            continue
+        try:
+            if _is_over(state, pools, workers, is_enough) and state.incident:
+                return state.incident
+        except JournalUnavailable as trouble:
+            _hold_on(state, trouble)
+
+
+def _is_over(
+    state: _Drive, pools: ExitStack, workers: Hands, is_enough: Callable[[Incident], bool]
+) -> bool:
+    """Go on as far as is possible now; say whether there is nothing more to do here."""
+    _renew(state)
+    has_ended = _collect(state)  # first, so that the ends of what is let go are read below
+    has_news = _read(state)
+    incident = state.incident
+    if incident is None:
+        raise Refused(f"There is no incident '{state.id}'.", "`blackstart status` lists them.")
+    _settle(state, incident)
+    if not state.sendings and (is_finished(incident) or is_enough(incident)):
+        return True
+    if state.stop.is_set():
+        return True
+    is_time = has_news or has_ended or _is_due(state)
+    if not (is_time and _carry_out(state, incident, workers)):
         _send(state, incident, pools)
         state.house.crew.rest(state.woken, state.wake_at)
+    return False
+
+
+def _hold_on(state: _Drive, trouble: JournalUnavailable) -> None:
+    """Wait for the record, while the claim is certainly ours. Raises the trouble after that."""
+    left_s = state.claimed_until_s - state.house.clock.monotonic_s()
+    if left_s < _STOP_BEFORE_S or state.stop.wait(AGAIN_S):
+        raise trouble
+    _look_again(state, trouble)
+
+
+def _look_again(state: _Drive, trouble: WorldFailed) -> None:
+    """Tell of what is in the way, and decide anew soon: nothing may come that would wake us."""
+    state.house.trouble(trouble)
+    soon = state.house.clock.now() + timedelta(seconds=AGAIN_S)
+    state.wake_at = min(state.wake_at or soon, soon)
 
 
 def _pool(state: _Drive, pools: ExitStack, name: str, at_once: int) -> Hands:
@@ -135,7 +166,7 @@ def is_finished(incident: Incident) -> bool:
 def _renew(state: _Drive) -> None:
     """Keep the claim alive, also where the wall clock jumped: others judge it by that one."""
     now_s, now = state.house.clock.monotonic_s(), state.house.clock.now()
-    is_near = now_s >= state.claimed_until_s - CLAIM_S / 2
+    is_near = now_s >= state.claimed_until_s - CLAIM_S + _RENEW_EVERY_S
     has_jumped = not state.claimed_at or abs((now - state.claimed_at).total_seconds()) > CLAIM_S / 2
     if not is_near and not has_jumped:
         return
@@ -159,7 +190,8 @@ def _read(state: _Drive) -> bool:
         state.halt.set()
     if state.incident and state.incident.plan != state.plan:
         if state.plan or state.incident.plan != state.incident.reported.plan:
-            state.house = state.house.replan(state.incident.plan)
+            planned = state.house.replan(state.incident.plan)
+            state.house = replace(planned, trouble=state.house.trouble)
         state.plan = state.incident.plan
     return bool(facts)
 
@@ -178,7 +210,9 @@ def _collect(state: _Drive) -> bool:
 
 def _settle(state: _Drive, incident: Incident) -> None:
     if state.may_settle:
-        state.may_settle = not _try(lambda i: settle(state.house, state.journal, i), incident)
+        with _waiting_for_room(state):
+            settled = _try(lambda i: settle(state.house, state.journal, i), incident)
+            state.may_settle = not settled
 
 
 def _is_due(state: _Drive) -> bool:
@@ -189,11 +223,23 @@ def _try(append: Callable[[Incident], object], incident: Incident) -> bool:
     """Append on the state we know; False when facts came in between and it must be decided anew."""
     try:
         append(incident)
-    except JournalFailed:
-        raise
     except Refused:
         return False
     return True
+
+
+@contextmanager
+def _waiting_for_room(state: _Drive) -> Iterator[None]:
+    """Pass over what needs evidence that cannot be kept now: told, and tried again soon.
+
+    Telling people needs evidence; the recovery goes on without it.
+    """
+    try:
+        yield
+    except JournalFailed:
+        raise
+    except WorldFailed as trouble:
+        _look_again(state, trouble)
 
 
 def _carry_out(state: _Drive, incident: Incident, workers: Hands) -> bool:
@@ -207,8 +253,9 @@ def _carry_out(state: _Drive, incident: Incident, workers: Hands) -> bool:
         return True
     notices = [d for d in decisions if isinstance(d, Notice)][:_QUEUED_AT_ONCE]
     if notices:
-        _try(partial(queue_notices, house, journal, notices), incident)
-        return True
+        with _waiting_for_room(state):
+            _try(partial(queue_notices, house, journal, notices), incident)
+            return True
     if _start(state, incident, [d for d in decisions if isinstance(d, Act)], workers):
         return True
     for decision in decisions:
@@ -216,8 +263,9 @@ def _carry_out(state: _Drive, incident: Incident, workers: Hands) -> bool:
             case TakeBack():
                 _take_back(state, incident, decision, workers)
             case Draft():
-                _try(lambda i: _draft(state, i), incident)
-                return True
+                with _waiting_for_room(state):
+                    _try(lambda i: _draft(state, i), incident)
+                    return True
             case _:
                 continue
     return False
@@ -298,6 +346,6 @@ def _send(state: _Drive, incident: Incident, pools: ExitStack) -> None:
     for delivery in due:
         if delivery.key not in state.sendings:
             senders = _pool(state, pools, f"sender {delivery.channel}", _SENDERS)
-            future = senders.submit(deliver, state.house, state.journal, delivery)
+            future = senders.submit(deliver, state.house, state.journal, delivery, state.halt)
             state.sendings[delivery.key] = future
             future.add_done_callback(lambda _: state.woken.set())

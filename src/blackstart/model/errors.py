@@ -10,6 +10,8 @@ BlackstartError
 ├── Stopped             5   the recovery stopped and waits for a person
 ├── WorldFailed         6   something outside did not do its part; repair it, then resume
 │   ├── JournalFailed   7   the record cannot be read or written: nothing was done
+│   │   ├── JournalUnavailable 7   not now: it passes, or somebody repairs it; wait and repeat
+│   │   └── JournalLost     7   gone, replaced or damaged: this program must not go on with it
 │   └── MirrorFailed    6   a mirror cannot be read or written; the record itself is unharmed
 ├── Unready             8   this machine lacks something; the hint names it
 └── PlanRejected        9   correct the plan file, then run the command again
@@ -79,6 +81,14 @@ class JournalFailed(WorldFailed):
     """The record cannot be read or written; whatever was to be recorded was not done."""
 
     exit_code = 7
+
+
+class JournalUnavailable(JournalFailed):
+    """The record cannot be read or written now: locked, no room, no right, out of reach."""
+
+
+class JournalLost(JournalFailed):
+    """The record is gone, was replaced or is damaged: what was read of it holds no longer."""
 
 
 class MirrorFailed(WorldFailed):

@@ -109,7 +109,10 @@ class Run:
         folder = self._folder(context)
         folder.mkdir(parents=True, exist_ok=True)
         begin(folder, _VERB, context, work=self._work)
-        done = self._run(self.argv, context)
+        try:
+            done = self._run(self.argv, context)
+        except (process.ProcessTimedOut, process.ProcessCancelled) as cut:
+            return self._cut_off(cut, context)
         evidence = (context.keep(f"{Path(self.argv[0]).name}.txt", done.out + done.err),)
         if done.code != self.expected_code:
             return Failed(
@@ -170,6 +173,16 @@ class Run:
             )
         forget(folder, _VERB, context.marker, work=self._work)
         return Done(summary=f"{self.undo_argv[0]} took the work back.", evidence=evidence)
+
+    def _cut_off(self, cut: process.ProcessError, context: Context) -> Failed:
+        """Say that it was ended in its middle, or after its work: nobody but its author knows."""
+        again = "may be run again" if self.repeatable else "is not repeatable, the plan says"
+        return Failed(
+            summary=f"{cut.what}; it may have done its work, or a part of it.",
+            hint=f"look what it did: it {again}. Then retry, or finish the step by hand; if it is "
+            "only slow, allow it more time (`limit`)",
+            evidence=(context.keep(f"{Path(self.argv[0]).name}.txt", cut.out + cut.err),),
+        )
 
     @property
     def _work(self) -> str:

@@ -16,14 +16,16 @@ from typing import TypeVar
 
 import msgspec
 
-from blackstart.model.errors import BlackstartError
+from blackstart.model.errors import BlackstartError, WorldFailed
 from blackstart.model.runbook import Param
 from blackstart.ports.action import Context, Done, Failed, Finding, NotDone, Outcome, Partial
+from blackstart.world.clock import wait_until
 from blackstart.world.files import write_durably
 from blackstart.world.process import ProcessError
 from blackstart.world.sites import SiteError
 
 S = TypeVar("S")
+_FOR_ROOM_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +71,30 @@ def begin(directory: Path, verb: str, context: Context, *, work: str = "") -> No
 
 
 def finish(directory: Path, verb: str, context: Context, done: Done) -> Done:
-    """Leave the sign that this attempt is done, with its result, and return the result."""
-    write_trace(_path(directory, verb, context, "key"), verb, context, done)
+    """Leave the sign that this attempt is done, with its result, and return the result.
+
+    A disk that is full at that moment is waited for. Raises WorldFailed when it stays so: the work
+    is done then, and whoever reads that must not have it done once more.
+    """
+    trouble: OSError | None = None
+
+    def is_over() -> bool:
+        nonlocal trouble
+        try:
+            write_trace(_path(directory, verb, context, "key"), verb, context, done)
+            trouble = None
+        except OSError as refusal:
+            trouble = refusal
+        return trouble is None or context.cancelled()
+
+    wait_until(is_over, timeout_s=_FOR_ROOM_S, every_s=0.2)
+    if trouble is not None:
+        raise WorldFailed(
+            f"{verb} has done its work, and {directory} did not take the note of it "
+            f"({trouble.strerror})",
+            "make room there, look at the work, then finish the step by hand (`step done`): "
+            "a retry could do it a second time",
+        )
     return done
 
 

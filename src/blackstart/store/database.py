@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from blackstart.model.errors import JournalFailed, Unready
+from blackstart.model.errors import JournalFailed, JournalLost, JournalUnavailable, Unready
 from blackstart.ports.clock import Clock
 from blackstart.store.failures import journal_failure
 from blackstart.store.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
@@ -64,7 +64,7 @@ class Database:
             _make_if_absent(path)
             self._inode = path.stat().st_ino
         except OSError as error:
-            raise JournalFailed(
+            raise JournalUnavailable(
                 f"The record at {path} cannot be made ({error.strerror}).",
                 f"Let this user write to {path.parent}, or name another home, then repeat.",
             ) from error
@@ -78,6 +78,7 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Lend the thread's connection for single statements."""
+        self._must_be_in_place()
         try:
             yield self._connection()
         except sqlite3.Error as error:
@@ -142,25 +143,34 @@ class Database:
             )
         held = self._of_thread.held
         if held is None:
-            held = _Held(_connect(self.path, self._patience_s))
+            try:
+                held = _Held(_connect(self.path, self._patience_s))
+            except sqlite3.Error as error:
+                raise journal_failure(error, self.path) from error
             with self._guard:
                 self._all.add(held)
             self._of_thread.held = held
         return held.connection
 
     def _must_be_in_place(self) -> None:
-        """SQLite would go on writing into a file that was removed under it; look once a second."""
+        """SQLite goes on with a file that was removed under it; so look once a second."""
         moment = self._clock.monotonic_s()
         if moment < self._look_again_at:
             return
         self._look_again_at = moment + 1.0
         try:
             is_in_place = self.path.stat().st_ino == self._inode
-        except OSError:
+        except FileNotFoundError:
             is_in_place = False
+        except OSError as error:
+            self._look_again_at = 0.0
+            raise JournalUnavailable(
+                f"The record at {self.path} is out of reach ({error.strerror}).",
+                f"Let this user reach {self.path.parent}; nothing more was recorded.",
+            ) from error
         if not is_in_place:
             self._look_again_at = 0.0
-            raise JournalFailed(
+            raise JournalLost(
                 f"The record at {self.path} was removed or replaced while it was in use.",
                 "Put the file back, or start this program anew; nothing more was recorded.",
             )
@@ -201,7 +211,7 @@ def _make_if_absent(path: Path) -> None:
 def _make(path: Path) -> None:
     """Make it whole under another name, so that no half-made journal is ever seen."""
     if any(path.with_name(path.name + beside).exists() for beside in _BESIDE):
-        raise JournalFailed(
+        raise JournalLost(
             f"The record at {path} is gone, while its write-ahead log is still there.",
             "Put the file back beside its log, or move the log aside (keep it: it is evidence).",
         )

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from blackstart.model.errors import JournalFailed
+from blackstart.model.errors import JournalFailed, JournalLost, JournalUnavailable
 
 _NOTHING_DONE = "nothing was recorded and nothing was done"
 _LOCKED = (
@@ -62,6 +62,10 @@ SENTENCES: Mapping[int, tuple[str, str]] = {
             f"repair the disk, then repeat; {_NOTHING_DONE}."
         ),
     ),
+    sqlite3.SQLITE_NOMEM: (
+        "cannot be used: this machine is out of memory",
+        f"End what needs the memory, then repeat; {_NOTHING_DONE}.",
+    ),
     sqlite3.SQLITE_CONSTRAINT: (
         "holds rows that Blackstart did not write, or would not allow",
         "Verify the record: the faults that it names show what was added or altered.",
@@ -73,6 +77,16 @@ _UNFORESEEN = (
 )
 
 _DAMAGE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_PASSES = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+)
 
 
 def shows_damage(error: sqlite3.Error) -> bool:
@@ -82,8 +96,10 @@ def shows_damage(error: sqlite3.Error) -> bool:
 
 def journal_failure(error: sqlite3.Error, path: Path) -> JournalFailed:
     """Return the failure to raise for an error of SQLite on the journal at this path."""
-    what, hint = SENTENCES.get(_code_of(error), _UNFORESEEN)
-    return JournalFailed(
+    code = _code_of(error)
+    what, hint = SENTENCES.get(code, _UNFORESEEN)
+    kind = JournalLost if code in _DAMAGE else JournalFailed
+    return (JournalUnavailable if code in _PASSES else kind)(
         f"The record at {path} {what} ({error}).", hint.format(path=path, folder=path.parent)
     )
 

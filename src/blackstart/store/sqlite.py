@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from blackstart.model.errors import WorldFailed
+from blackstart.model.errors import JournalLost, WorldFailed
 from blackstart.model.events import Fact
 from blackstart.ports.clock import Clock
 from blackstart.ports.journal import Entry, QueuedDelivery
@@ -41,6 +41,7 @@ class SqliteJournal:
         self._clock = clock
         self._fence = fence
         self._ends: dict[str, End] = {}  # guesses; the database has the last word
+        self._most = 0  # facts that this opening has seen
 
     def with_fence(self, incident: str, token: int) -> SqliteJournal:
         """Return the same record for the holder of a claim; see the port."""
@@ -76,10 +77,19 @@ class SqliteJournal:
         return linked.facts
 
     def version(self) -> int:
-        """Return how many facts there are in all chains together."""
+        """Return how many facts there are in all chains together. Raises JournalLost when fewer."""
         with self._database.reading() as connection:
             row = connection.execute("SELECT ifnull(sum(seq), 0) FROM chains").fetchone()
-        return int(row[0])
+        found = int(row[0])
+        if found < self._most:
+            raise JournalLost(
+                f"The record at {self._database.path} lacks facts that were in it: "
+                f"{self._most} were seen, {found} are left.",
+                "An older copy was put in its place: end every Blackstart here, put back the "
+                "newest one, then start again.",
+            )
+        self._most = found
+        return found
 
     def read(self, chain: str, after_seq: int = 0) -> tuple[Fact, ...]:
         """Return the facts of a chain after the given number, in order."""

@@ -59,13 +59,13 @@ class ProcessTimedOut(ProcessError):
 class ProcessCancelled(ProcessError):
     """The caller asked to stop; the program and its group were killed."""
 
-    remedy = "nothing to do: it was stopped on request"
+    remedy = "it was stopped on request, or because its time was over: allow it more, if it is slow"
 
 
 class ProcessNotStarted(ProcessError):
     """The operating system refused to start the program."""
 
-    remedy = "check that the program is installed and may be executed"
+    remedy = "check that it is installed and may be executed, and that no limit was reached"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
