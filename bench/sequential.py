@@ -16,7 +16,6 @@ import json
 import sys
 import threading
 import time
-from datetime import timedelta
 from pathlib import Path
 
 from blackstart.bootstrap import Home, house_of, incidents, open_home
@@ -29,6 +28,7 @@ from blackstart.model.references import fill
 from blackstart.model.runbook import ActionSpec, NoticeSpec, Param, Runbook
 from blackstart.ports.action import Check, Context, Done, Outcome
 from blackstart.ports.channel import Accepted, Channel, Message
+from blackstart.world.clock import countdown
 
 RESULT = "sequential.json"
 LIMIT_S = 120.0
@@ -83,14 +83,14 @@ class Script:
 
     def _context(self, step: str, spec: ActionSpec, attempt: int) -> Context:
         house = self.house
-        deadline = house.clock.now() + timedelta(seconds=spec.limit_s)
+        left_s = countdown(house.clock, spec.limit_s)
         return Context(
             key=f"{self.run}/{step}/{spec.name}/{attempt}",
             marker=self.run,
             target=self._target(),
-            deadline=deadline,
+            left_s=left_s,
             now=house.clock.now,
-            cancelled=lambda: house.clock.now() > deadline,
+            cancelled=lambda: left_s() <= 0,
             progress=lambda _done, _total, _unit: None,
             keep=house.evidence.keep,
             seal=lambda name, value: house.secrets.put(self.run, name, value),

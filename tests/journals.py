@@ -17,18 +17,25 @@ START = datetime(2026, 11, 23, 3, 0, 0, 123000, tzinfo=UTC)
 
 
 class SetClock:
-    """A clock that moves only when it is told to, in either direction."""
+    """A clock that moves only when it is told to; its wall time can be set in either direction."""
 
     def __init__(self) -> None:
         self.present = START
+        self._passed_s = 0.0
 
     def now(self) -> datetime:
         return self.present
 
     def monotonic_s(self) -> float:
-        return (self.present - START).total_seconds()
+        return self._passed_s
 
     def move(self, seconds: float) -> None:
+        """Let time pass."""
+        self._passed_s += seconds
+        self.set_by(seconds)
+
+    def set_by(self, seconds: float) -> None:
+        """Set the wall time, while no time passes."""
         self.present += timedelta(seconds=seconds)
 
 

@@ -18,7 +18,7 @@ from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
 from blackstart.model.asks import Answer, Known, answer
 from blackstart.model.codec import GENESIS, decode_fact, encode_fact
-from blackstart.model.incident import Incident, fold
+from blackstart.model.incident import Incident, advance, fold
 from blackstart.model.notices import compose
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Runbook
@@ -39,11 +39,20 @@ class Paper:
     )
     facts: list[ev.Fact] = field(default_factory=list)
     texts: dict[str, Text] = field(default_factory=dict)
+    known: Incident | None = None  # what the driver of now knows; `restart` forgets it
 
     @property
     def incident(self) -> Incident:
         """The incident as its facts tell it."""
-        return fold(self.facts)
+        if self.known is None:
+            self.known = fold(self.facts)
+        for fact in self.facts[self.known.seq :]:
+            self.known = advance(self.known, fact)
+        return self.known
+
+    def restart(self) -> None:
+        """Die, and begin anew with the facts alone."""
+        self.known = None
 
     def record(self, at: datetime, *events: ev.Event, by: str = "driver") -> None:
         """Append facts as the journal does: never before the last one."""

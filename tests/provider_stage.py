@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from blackstart.model.codec import digest_of
 from blackstart.model.plan import Target
 from blackstart.ports.action import Context
 from blackstart.ports.roster import AffectedPerson
 from blackstart.ports.secrets import SecretRef
-from blackstart.world.clock import SystemClock
+from blackstart.world.clock import SystemClock, countdown
 
 KEY = "inc-1/run-1/step/act/1"
 MARKER = "run-1"
@@ -43,7 +42,7 @@ class Stage:
             key=key,
             marker=marker,
             target=TARGET,
-            deadline=clock.now() + timedelta(seconds=limit_s),
+            left_s=countdown(clock, limit_s),
             now=clock.now,
             cancelled=lambda: self.is_cancelled,
             progress=lambda done, total, unit: self.ticks.append((done, total, unit)),

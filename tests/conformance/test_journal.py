@@ -56,10 +56,10 @@ def test_each_chain_counts_for_itself_and_chains_are_listed_oldest_first(desk: D
 
 def test_time_never_runs_behind_the_last_fact_of_the_chain(desk: Desk) -> None:
     desk.journal.append("i1", "p1", entries(1))
-    desk.clock.move(-3600)
+    desk.clock.set_by(-3600)
     (late,) = desk.journal.append("i1", "p1", entries(1))
     (elsewhere,) = desk.journal.append("i2", "p1", entries(1))
-    desk.clock.move(3601.5)
+    desk.clock.set_by(3601.5)
     (later,) = desk.journal.append("i1", "p1", entries(1))
     assert late.at == START
     assert elsewhere.at == START - timedelta(hours=1)

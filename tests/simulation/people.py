@@ -151,7 +151,8 @@ class Crowd:
 
     def _say(self, ask: AskView, text: str) -> bool:
         if (ask.opened.kind, text) == ("stopped", "by hand"):
-            return self._by_hand(ask, steering.finish, outputs={"value": "x"}, evidence=PROOF)
+            now, outputs = self.stage.now(), {"value": "x"}
+            return self._by_hand(ask, steering.finish, outputs=outputs, evidence=PROOF, now=now)
         if (ask.opened.kind, text) == ("stopped", "skip"):
             return self._skip(ask)
         said = Answer(

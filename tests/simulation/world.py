@@ -130,8 +130,7 @@ class World:
         return None
 
     def _pass(self, context: Context, seconds: float) -> None:
-        until_deadline_s = self.stage.at_s(context.deadline) - self.stage.now_s + 0.01
-        self.stage.sleep(max(0.0, min(seconds, until_deadline_s)), context.cancelled)
+        self.stage.sleep(max(0.0, min(seconds, context.left_s() + 0.01)), context.cancelled)
 
     def _go_on(self, context: Context, place: str, fate: Fate) -> Outcome | None:
         key = context.key

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blackstart.model.errors import JournalLost, JournalUnavailable
+from blackstart.ports.clock import Clock
 from blackstart.ports.journal import EvidenceStore, Journal
 from blackstart.store.evidence import open_evidence
 from blackstart.store.secretbox import SealedBox, open_secret_box
 from blackstart.store.sqlite import open_journal
-from blackstart.world.clock import SystemClock, clock_of
+from blackstart.world.clock import SteadyClock, clock_of
 
 _RECORD = "journal.db"
 
@@ -25,7 +26,7 @@ class Home:
     journal: Journal
     evidence: EvidenceStore
     secrets: SealedBox
-    clock: SystemClock
+    clock: Clock
 
 
 def open_home(folder: Path, *, patience_s: float = 10.0) -> Home:
@@ -41,7 +42,7 @@ def open_home(folder: Path, *, patience_s: float = 10.0) -> Home:
             "Let this user write there, or name another home with --home.",
         ) from error
     _refuse_without_record(folder)
-    clock = clock_of(os.environ)
+    clock = SteadyClock(clock_of(os.environ))
     return Home(
         folder=folder,
         journal=open_journal(folder / _RECORD, clock, patience_s=patience_s),

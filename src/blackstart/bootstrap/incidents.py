@@ -122,7 +122,7 @@ def order(
         known = Known(
             plan=plan,
             runbooks=runbooks,
-            now=home.clock.now(),
+            now=max(home.clock.now(), state.last_at),
             unprotected=_unprotected(home, plan, state),
         )
         entries = [Entry(event=event) for event in make(known, state)]

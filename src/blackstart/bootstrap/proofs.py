@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NoReturn
 
 from blackstart.bootstrap.home import Home
@@ -16,7 +16,10 @@ from blackstart.model.errors import Refused
 from blackstart.model.plan import Plan, StateItem
 from blackstart.ports.action import Action, Check, Context, Failed, Outcome
 from blackstart.ports.journal import Entry
+from blackstart.world.clock import countdown
 from blackstart.world.random import nonce
+
+_PROOF_LIMIT_S = 6 * 3_600.0
 
 
 def watching(home: Home, plan: Plan, system: str, target: str) -> Callable[[], Outcome]:
@@ -36,7 +39,7 @@ def watching(home: Home, plan: Plan, system: str, target: str) -> Callable[[], O
             key="watch",
             marker="watch",
             target=plan.systems[system].targets[target],
-            deadline=home.clock.now() + timedelta(seconds=max(spec.every_s, 2.0)),
+            left_s=countdown(home.clock, max(spec.every_s, 2.0)),
             now=home.clock.now,
             cancelled=lambda: False,
             progress=lambda _done, _total, _unit: None,
@@ -68,7 +71,7 @@ def prove_backup(home: Home, plan: Plan, system: str, item: StateItem) -> Outcom
         key=key,
         marker=key,
         target=target,
-        deadline=began + timedelta(hours=6),
+        left_s=countdown(home.clock, _PROOF_LIMIT_S),
         now=home.clock.now,
         cancelled=lambda: False,
         progress=lambda _done, _total, _unit: None,

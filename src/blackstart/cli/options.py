@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ import click
 
 from blackstart.planfile.durations import seconds_of
 
+_LEAP_SECOND = re.compile(r"(\d\d:\d\d):60(.*)$")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -52,8 +53,9 @@ def as_json(command: F) -> F:
 
 def moment_of(text: str) -> datetime:
     """Return the moment that a text names, in UTC. Raises BadParameter."""
+    leap = _LEAP_SECOND.sub(r"\1:59\2", text)  # no clock here shows it: it is the one that follows
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(leap) + timedelta(seconds=leap != text)
     except ValueError as problem:
         raise click.BadParameter(
             f"'{text}' is no time; write 2026-01-31T03:14:15+00:00"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,9 +27,9 @@ from blackstart.model.runbook import MANUAL, ActionSpec, Param, Runbook, StepSpe
 from blackstart.planfile.automation import automation_of
 from blackstart.ports.action import Action, Context
 from blackstart.ports.secrets import PREFIX
-from blackstart.world.clock import SystemClock
+from blackstart.world.clock import SystemClock, countdown
 
-_PATIENCE = timedelta(seconds=10)  # for a preview that looks at the world
+_PATIENCE_S = 10.0  # for a preview that looks at the world
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +156,7 @@ def _context(target: Target) -> Context:
         key="preview",
         marker="preview",
         target=target,
-        deadline=clock.now() + _PATIENCE,
+        left_s=countdown(clock, _PATIENCE_S),
         now=clock.now,
         cancelled=lambda: False,
         progress=lambda _done, _total, _unit: None,

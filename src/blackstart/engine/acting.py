@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from operator import itemgetter
 from typing import TypeVar, assert_never
@@ -41,6 +41,7 @@ from blackstart.ports.action import (
 from blackstart.ports.crew import Signal
 from blackstart.ports.journal import Entry, Journal
 from blackstart.ports.roster import AffectedPerson
+from blackstart.world.clock import countdown
 
 _LOOK_AGAIN_S = 1.0
 _PROGRESS_EVERY_S = 0.2
@@ -254,16 +255,16 @@ def _bug(house: Installation, job: Job, error: Exception) -> Failed:
 
 
 def _context(house: Installation, journal: Journal, job: Job, halt: Signal) -> Context:
-    deadline = house.clock.now() + timedelta(seconds=job.spec.limit_s)
+    left_s = countdown(house.clock, job.spec.limit_s)
     return Context(
         key=job.key,
         marker=job.marker,
         target=job.target,
-        deadline=deadline,
+        left_s=left_s,
         now=house.clock.now,
-        cancelled=lambda: halt.is_set() or house.clock.now() > deadline,
+        cancelled=lambda: halt.is_set() or left_s() <= 0,
         progress=_progress(house, journal, job),
-        keep=partial(keep_in_time, house, lambda: house.clock.now() > deadline, halt),
+        keep=partial(keep_in_time, house, lambda: left_s() <= 0, halt),
         seal=lambda name, value: house.secrets.put(job.run, name, value),
         reveal=house.secrets.reveal,
         remember=lambda audience, people: _remember(journal, job, audience, people),

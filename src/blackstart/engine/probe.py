@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -23,6 +22,7 @@ from blackstart.model.runbook import Param
 from blackstart.ports.action import Check, Context, Done, Failed, Outcome
 from blackstart.ports.clock import Clock
 from blackstart.ports.secrets import PREFIX, SecretBox, SecretRef
+from blackstart.world.clock import countdown
 from blackstart.world.process import ProcessCancelled, ProcessNotStarted, ProcessTimedOut, run
 
 
@@ -57,7 +57,7 @@ def look_from(
     secrets: SecretBox,
 ) -> Outcome:
     """Ask the check from the vantage and return its answer; a probe that breaks is a failure."""
-    limit_s = max(1.0, (context.deadline - context.now()).total_seconds())
+    limit_s = max(1.0, context.left_s())
     question = Question(
         use=use,
         params=params,
@@ -126,7 +126,7 @@ def _check(
             summary=f"'{question.use}' changes things; only checks can be asked from a vantage.",
             hint="Remove `vantage` from this action of the plan.",
         )
-    deadline = clock.now() + timedelta(seconds=question.limit_s)
+    left_s = countdown(clock, question.limit_s)
 
     def keep(name: str, content: bytes) -> str:
         artefacts.append((name, base64.b64encode(content).decode()))
@@ -137,11 +137,11 @@ def _check(
             raise Unready(f"The probe was not given {ref}.", "Name it in the check's parameters.")
         return question.secrets[ref.name]
 
-    return check.check(_context(question, clock, deadline, keep, reveal))
+    return check.check(_context(question, clock, left_s, keep, reveal))
 
 
 def _context(
-    question: Question, clock: Clock, deadline: datetime, keep: Any, reveal: Any
+    question: Question, clock: Clock, left_s: Callable[[], float], keep: Any, reveal: Any
 ) -> Context:
     def refuse(*_: object) -> Any:
         raise Unready("A probe keeps nothing.", "Use an action for this, not a check.")
@@ -150,9 +150,9 @@ def _context(
         key=question.key,
         marker=question.marker,
         target=question.target,
-        deadline=deadline,
+        left_s=left_s,
         now=clock.now,
-        cancelled=lambda: clock.now() > deadline,
+        cancelled=lambda: left_s() <= 0,
         progress=lambda _done, _total, _unit: None,
         keep=keep,
         seal=refuse,

@@ -26,6 +26,7 @@ from blackstart.model.incident import Incident, advance
 from blackstart.model.states import DeliveryState, IncidentState
 from blackstart.ports.crew import Hands, Signal, Work
 from blackstart.ports.journal import Entry, Journal
+from blackstart.world.clock import SteadyClock
 
 CLAIM_S = 15.0
 _RENEW_EVERY_S = 3.0  # so that ten seconds in which nobody can write cost no claim
@@ -42,6 +43,7 @@ class _Drive:
     """What one driver holds while it drives; all of it can be lost."""
 
     house: Installation
+    clock: SteadyClock
     journal: Journal
     id: str
     stop: Signal
@@ -56,7 +58,6 @@ class _Drive:
     plan: str = ""
     wake_at: datetime | None = None
     claimed_until_s: float = 0.0
-    claimed_at: datetime | None = None
     may_settle: bool = True
     has_taken_up: bool = False
 
@@ -78,8 +79,10 @@ def drive(
         raise Refused(
             f"Another process drives {incident}.", "Wait for it, or stop it: its claim then ends."
         )
+    clock = SteadyClock(house.clock)
     state = _Drive(
-        house=house,
+        house=replace(house, clock=clock),
+        clock=clock,
         journal=house.journal.with_fence(incident, token),
         id=incident,
         stop=stop,
@@ -164,17 +167,15 @@ def is_finished(incident: Incident) -> bool:
 
 
 def _renew(state: _Drive) -> None:
-    """Keep the claim alive, also where the wall clock jumped: others judge it by that one."""
-    now_s, now = state.house.clock.monotonic_s(), state.house.clock.now()
-    is_near = now_s >= state.claimed_until_s - CLAIM_S + _RENEW_EVERY_S
-    has_jumped = not state.claimed_at or abs((now - state.claimed_at).total_seconds()) > CLAIM_S / 2
-    if not is_near and not has_jumped:
+    """Keep the claim alive. All judge it by the monotonic clock, so no wall clock matters here."""
+    now_s = state.house.clock.monotonic_s()
+    if now_s < state.claimed_until_s - CLAIM_S + _RENEW_EVERY_S:
         return
     if state.house.journal.claim(state.id, state.house.holder, CLAIM_S) != state.token:
         raise Refused(
             f"Another process took over {state.id}.", "Nothing to do here: it drives from now on."
         )
-    state.claimed_until_s, state.claimed_at = now_s + CLAIM_S, now
+    state.claimed_until_s = now_s + CLAIM_S
 
 
 def _read(state: _Drive) -> bool:
@@ -186,12 +187,14 @@ def _read(state: _Drive) -> bool:
     for fact in facts:
         state.incident = advance(state.incident, fact)
     state.version = version
+    if facts:
+        state.clock.not_before(facts[-1].at)
     if state.incident and state.incident.state is IncidentState.STOOD_DOWN:
         state.halt.set()
     if state.incident and state.incident.plan != state.plan:
         if state.plan or state.incident.plan != state.incident.reported.plan:
             planned = state.house.replan(state.incident.plan)
-            state.house = replace(planned, trouble=state.house.trouble)
+            state.house = replace(planned, trouble=state.house.trouble, clock=state.clock)
         state.plan = state.incident.plan
     return bool(facts)
 

@@ -96,16 +96,17 @@ class Context:
     """What an action is given besides its parameters. Nothing else of the engine is visible.
 
     `key` names this attempt (incident/run/step/action/attempt) and is left in the world;
-    `marker` names the run and is on everything that it makes. `deadline` is when the action must
-    have returned. `progress(done, total, unit)` may be called often. `keep(name, content)` stores
-    evidence and returns its digest. `seal(name, value)` stores a secret before its first use;
-    `reveal(ref)` returns one. `remember` puts people and addresses into the contact store.
+    `marker` names the run and is on everything that it makes. `left_s()` says within how many
+    seconds the action must have returned; no clock that is set moves it. `progress(done, total,
+    unit)` may be called often. `keep(name, content)` stores evidence and returns its digest.
+    `seal(name, value)` stores a secret before its first use; `reveal(ref)` returns one. `remember`
+    puts people and addresses into the contact store.
     """
 
     key: str
     marker: str
     target: Target
-    deadline: datetime
+    left_s: Callable[[], float]
     now: Callable[[], datetime]
     cancelled: Callable[[], bool]
     progress: Callable[[float, float, str], None]

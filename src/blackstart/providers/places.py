@@ -150,7 +150,7 @@ def directory_of(place: str, name: str) -> Path:
 
 def seconds_left(context: Context) -> float:
     """Return the seconds until the action must have returned, at least a tenth."""
-    return max(0.1, (context.deadline - context.now()).total_seconds())
+    return max(0.1, context.left_s())
 
 
 def said(done: process.Completed) -> str:

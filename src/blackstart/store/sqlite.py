@@ -22,6 +22,7 @@ from blackstart.store.chain import Draft, End, Linked, append_facts, read_facts
 from blackstart.store.database import Database
 from blackstart.store.failures import shows_damage
 from blackstart.store.verification import faults_of
+from blackstart.world.clock import SteadyClock, boot_id
 
 
 def open_journal(path: Path, clock: Clock, *, patience_s: float = 10.0) -> SqliteJournal:
@@ -39,6 +40,7 @@ class SqliteJournal:
     def __init__(self, database: Database, clock: Clock, fence: claims.Fence | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._of_chain: dict[str, SteadyClock] = {}
         self._fence = fence
         self._ends: dict[str, End] = {}  # guesses; the database has the last word
         self._most = 0  # facts that this opening has seen
@@ -60,11 +62,12 @@ class SqliteJournal:
         parcels = [parcel for entry in entries for parcel in entry.parcels]
 
         guess = self._ends.get(chain)
+        clock = self._clock_of(chain)
 
         def work(connection: sqlite3.Connection) -> Linked:
             if self._fence is not None:
                 claims.must_be_newest(connection, self._fence)
-            draft = Draft(chain=chain, actor=actor, events=events, now=self._clock.now())
+            draft = Draft(chain=chain, actor=actor, events=events, now=clock.now())
             linked = append_facts(connection, draft, expect_seq=expect_seq, guess=guess)
             if parcels:
                 outbox.queue(connection, chain, parcels, linked.facts[-1].at)
@@ -74,7 +77,12 @@ class SqliteJournal:
             return ()
         linked = self._database.write(work)
         self._ends[chain] = linked.end
+        clock.not_before(linked.facts[-1].at)
         return linked.facts
+
+    def _clock_of(self, chain: str) -> SteadyClock:
+        """Return the clock that goes on from the chain's last fact, also when ours is behind it."""
+        return self._of_chain.setdefault(chain, SteadyClock(self._clock))
 
     def version(self) -> int:
         """Return how many facts there are in all chains together. Raises JournalLost when fewer."""
@@ -94,7 +102,10 @@ class SqliteJournal:
     def read(self, chain: str, after_seq: int = 0) -> tuple[Fact, ...]:
         """Return the facts of a chain after the given number, in order."""
         with self._database.reading() as connection:
-            return read_facts(connection, chain, after_seq)
+            facts = read_facts(connection, chain, after_seq)
+        if facts:
+            self._clock_of(chain).not_before(facts[-1].at)
+        return facts
 
     def chains(self) -> tuple[str, ...]:
         """Return the names of all chains, oldest first."""
@@ -189,13 +200,16 @@ class SqliteJournal:
     def claim(self, incident: str, holder: str, ttl_s: float) -> int | None:
         """Take or renew the claim to drive an incident; None when another holds it."""
         return self._database.write(
-            lambda connection: claims.take(connection, incident, holder, self._clock.now(), ttl_s)
+            lambda connection: claims.take(connection, incident, holder, self._instant(), ttl_s)
         )
 
     def holder(self, incident: str) -> str:
         """Return who drives the incident now, "" when nobody's claim is in force."""
         with self._database.reading() as connection:
-            return claims.holder_of(connection, incident, self._clock.now())
+            return claims.holder_of(connection, incident, self._instant())
+
+    def _instant(self) -> claims.Instant:
+        return claims.Instant(boot=boot_id(), at_s=self._clock.monotonic_s())
 
     def release(self, incident: str, holder: str) -> None:
         """Give the claim back."""

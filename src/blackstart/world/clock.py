@@ -7,7 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+
+from blackstart.ports.clock import Clock
+
+_CATCH_UP = 0.9  # seconds shown per second that passes, while the machine's clock is behind
 
 
 class SystemClock:
@@ -41,6 +46,59 @@ class RehearsalClock(SystemClock):
         except (OSError, ValueError):
             moved_s = 0.0
         return super().now() + timedelta(seconds=moved_s)
+
+
+class SteadyClock:
+    """A clock that never runs back and never stands still, whatever is done to the one inside.
+
+    It shows what the inner clock shows. When that jumps back (a correction, a leap second, a hand
+    that slipped), this one goes on from where it was, a tenth slower than time itself, until the
+    inner one has caught up: what is due in ten minutes is due in little more than eleven, and no
+    two moments change places. A jump forth is followed at once. Safe to use from several threads.
+    """
+
+    def __init__(self, inner: Clock) -> None:
+        """Keep the clock to steady."""
+        self._inner = inner
+        self._lock = threading.Lock()
+        self._shown: datetime | None = None
+        self._shown_at_s = inner.monotonic_s()
+
+    def now(self) -> datetime:
+        """Return the present moment in UTC, to the millisecond, never before an earlier one."""
+        with self._lock:
+            shown = self._go_on()
+        return shown.replace(microsecond=shown.microsecond // 1000 * 1000)
+
+    def monotonic_s(self) -> float:
+        """Return seconds on a clock that never jumps."""
+        return self._inner.monotonic_s()
+
+    def not_before(self, at: datetime) -> None:
+        """From now on show no moment before this one, which somebody has seen already."""
+        with self._lock:
+            self._shown = max(self._go_on(), at)
+
+    def _go_on(self) -> datetime:
+        now_s = self._inner.monotonic_s()
+        passed_s = max(0.0, now_s - self._shown_at_s) * _CATCH_UP
+        shown = self._inner.now()
+        if self._shown is not None:
+            shown = max(shown, self._shown + timedelta(seconds=passed_s))
+        self._shown, self._shown_at_s = shown, now_s
+        return shown
+
+
+@cache
+def boot_id() -> str:
+    """Return what names this start of the machine; its monotonic clock begins anew with each."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+
+
+def countdown(clock: Clock, limit_s: float) -> Callable[[], float]:
+    """Return what says how many seconds are left of the limit from now on; below 0 it is over."""
+    end_s = clock.monotonic_s() + limit_s
+    return lambda: end_s - clock.monotonic_s()
 
 
 def clock_of(environment: Mapping[str, str]) -> SystemClock:

@@ -27,6 +27,7 @@ from typing import TypeVar
 from blackstart.model.errors import WorldFailed
 from blackstart.world import process
 from blackstart.world.cgroups import make_cgroup, remove_cgroup
+from blackstart.world.clock import boot_id
 from blackstart.world.files import write_durably
 from blackstart.world.site_identity import USERS, write_identity
 from blackstart.world.site_script import Bind, init_script
@@ -106,7 +107,7 @@ def create_site(
         directory=place / name,
         init_pid=0,
         started_ticks=0,
-        boot_id=_boot_id(),
+        boot_id=boot_id(),
         address=address,
         marker=marker,
         purpose=purpose,
@@ -145,7 +146,7 @@ def is_site_alive(site: Site) -> bool:
     """True when the init process of that very start of the site runs."""
     return (
         site.init_pid > 0
-        and site.boot_id == _boot_id()
+        and site.boot_id == boot_id()
         and process.is_alive(site.init_pid, site.started_ticks)
     )
 
@@ -356,10 +357,6 @@ def _end_all(site: Site) -> None:
             f"site {site.name} does not die (init {site.init_pid})",
             "look for a process in uninterruptible sleep (state D) and its disk",
         )
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
 
 
 def _record(site: Site, state: str) -> None:
