@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from blackstart.model import events as ev
+from blackstart.model.runbook import Param
 from blackstart.ports.action import Context, Done, Failed, Finding, NotDone, Outcome
 from blackstart.ports.channel import Accepted, Delivery, Lookup, Message, Missing, Rejected
 from blackstart.ports.roster import AffectedPerson
@@ -77,6 +78,22 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """A check that leaves customers something to do."""
+
+    outputs: ClassVar[Mapping[str, str]] = {
+        "by_customer": "what each has to do",
+        "changed": "what we changed",
+    }
+    by_customer: Mapping[str, tuple[str, ...]]
+
+    def check(self, context: Context) -> Outcome:
+        """Say what is theirs."""
+        theirs: dict[str, Param] = {who: [*what] for who, what in self.by_customer.items()}
+        return Done(outputs={"by_customer": theirs, "changed": ["broker.shop A"]})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Roll:
     """Remember two users."""
 
@@ -85,7 +102,7 @@ class Roll:
     def check(self, context: Context) -> Outcome:
         """Remember them."""
         people = (
-            AffectedPerson(id="u1", name="Ada", addresses={"box": "ada"}),
+            AffectedPerson(id="u1", name="Ada", addresses={"box": "ada"}, teams=("Growers",)),
             AffectedPerson(id="u2", name="Ben", addresses={"box": "ben"}),
         )
         return Done(outputs={"people": context.remember("affected", people)})
@@ -126,6 +143,7 @@ class Board(Box):
 VERBS: Mapping[str, type[Any]] = {
     "touch.it": Touch,
     "look.it": Look,
+    "leave.it": Leave,
     "roll.call": Roll,
     "box.send": Box,
     "board.post": Board,

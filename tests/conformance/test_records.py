@@ -263,6 +263,18 @@ def test_an_empty_list_is_no_success(server: Authority, stage: Stage) -> None:
     assert "is empty" in failure_of(expect(server).check(stage.context()))
 
 
+def test_a_list_that_may_be_empty_moves_nothing(server: Authority, stage: Stage) -> None:
+    before = dict(server.zone)
+    action = replace(update(server), may_be_empty=True)
+    done = done_of(action.perform(stage.context()))
+    assert (done.outputs["changed"], done.outputs["by_customer"]) == ([], {})
+    assert server.zone == before
+    assert isinstance(action.inspect(stage.context()), NotDone)
+    done_of(action.undo(stage.context()))
+    check = replace(expect(server), may_be_empty=True)
+    assert done_of(check.check(stage.context())).outputs["verified"] == []
+
+
 def test_ours_are_expected_at_every_server_and_not_cached_long(
     server: Authority, stage: Stage
 ) -> None:

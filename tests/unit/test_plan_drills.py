@@ -45,6 +45,20 @@ def test_a_drill_that_could_touch_something_real_is_refused(
     assert any(problem in line and "→ give the" in line for line in found), found
 
 
+def test_a_drill_names_no_record_that_a_recovery_moves() -> None:
+    assert problems_of(edited()) == ()
+    own = '[{ name: broker.drill.example.com, kind: broker, new: "192.0.2.30" }]'
+    assert problems_of(edited(("        records: []", f"        records: {own}"))) == ()
+    shared = own.replace("broker.drill", "broker")
+    for change in (
+        ("        records: []", f"        records: {shared}"),
+        ("        records: []                     # never those of a recovery\n", ""),
+    ):
+        found = problems_of(edited(change))
+        assert any("the drill's 'records' and that of the target 're" in line for line in found)
+        assert any("broker.example.com" in line and "would move them" in line for line in found)
+
+
 def test_the_same_name_of_a_site_in_another_place_is_no_clash() -> None:
     change = ("        site: drill\n", "        place: /srv/drills\n")
     assert problems_of(edited(change)) == ()

@@ -50,5 +50,5 @@ def test_each_system_has_defects_and_each_says_where_a_drill_stops() -> None:
         "other-passwords": "verify_platform.login",
         "damaged-package": "deploy_platform.install",
         "alert-route-missing": "verify_observability.alert",
-        "dns-update-refused": "update_dns.record",
+        "dns-update-refused": "update_dns.records",
     }

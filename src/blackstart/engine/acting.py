@@ -22,6 +22,7 @@ from blackstart.model import events as ev
 from blackstart.model import orders
 from blackstart.model.errors import BlackstartError, JournalFailed
 from blackstart.model.incident import Incident, RunView, StepView
+from blackstart.model.notices import customer_audience
 from blackstart.model.plan import Target
 from blackstart.model.references import fill
 from blackstart.model.runbook import MANUAL, ActionSpec, Param, StepSpec
@@ -292,11 +293,14 @@ def audience_name(of: str, audience: str) -> str:
 
 
 def _remember(journal: Journal, job: Job, audience: str, people: tuple[AffectedPerson, ...]) -> int:
-    """Put people into the contact store, for their system and for the whole incident.
+    """Put people into the contact store, for their system, their teams and the whole incident.
 
     Systems number their users each for themselves, so an id is known together with its system.
     """
     named = tuple(replace(person, id=f"{job.system}/{person.id}") for person in people)
+    for team in dict.fromkeys(team for person in named for team in person.teams):
+        theirs = tuple(person for person in named if team in person.teams)
+        journal.remember_people(audience_name(job.run, customer_audience(team)), theirs)
     journal.remember_people(audience_name(job.incident, audience), named)
     return journal.remember_people(audience_name(job.run, audience), named)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from blackstart.engine.customers import LIAISON, left_to_customers
 from blackstart.engine.stepping import is_manual, is_ready, ready_actions
 from blackstart.engine.timing import prolonged_so_far
 from blackstart.model import events as ev
@@ -34,6 +35,8 @@ _MEANINGS = dict(OPTIONS) | {
     "leave": "leave it as it is; somebody clears it away by hand",
     "retry": "try the failed action again, after what was wrong has been put right",
     "skip": "leave this step out; what needs its results cannot start",
+    "confirmed": "the customer says that it is done",
+    "given-up": "we wait for it no longer; the reason says why",
     "signed": "the post-mortem is complete",
 }
 
@@ -52,6 +55,7 @@ def asks_to_open(
         case IncidentState.RECOVERING:
             for run in incident.runs.values():
                 yield from _of_run(plan, runbooks[run.started.system], incident, run, now)
+            yield from _of_customers(plan, incident)
         case IncidentState.RESTORED | IncidentState.STOOD_DOWN:
             yield from _when_over(plan, incident)
         case IncidentState.CLOSED:
@@ -73,6 +77,7 @@ def _when_over(plan: Plan, incident: Incident) -> Iterator[ev.Event]:
             yield ev.AskWithdrawn(ask=ask.opened.ask, reason=f"the incident is {incident.state}")
     for (run, step), failed in incident.undo_failed.items():
         yield from _undo(plan, incident, run, step, failed)
+    yield from _of_customers(plan, incident)
     if incident.postmortem:
         yield from _new(incident, _signoff(plan, incident))
 
@@ -342,6 +347,19 @@ def _gate(
         run=run.started.run,
         step=step.name,
     )
+
+
+def _of_customers(plan: Plan, incident: Incident) -> Iterator[ev.Event]:
+    """Yield a question about what each customer has to do; it is withdrawn with its step."""
+    left = left_to_customers(incident)
+    role = LIAISON if LIAISON in plan.roles else COMMANDER
+    for ask in incident.open_asks():
+        if ask.opened.kind == "customer" and ask.opened.ask not in left:
+            yield ev.AskWithdrawn(ask=ask.opened.ask, reason="the move was taken back")
+    for name, one in left.items():
+        asked = _ask(plan, incident, "customer", name, one.question, role=role, facts=one.sentences)
+        asked = replace(asked, customer=one.customer, run=one.run, step=one.step)
+        yield from _new(incident, asked)
 
 
 def _say_state(step: StepView) -> str:

@@ -12,7 +12,13 @@ from datetime import datetime, timedelta
 
 from blackstart.engine.leftover import is_acted
 from blackstart.model.incident import Incident, RunView
-from blackstart.model.notices import EVERYONE, INCIDENT_CHANNEL, STAFF_CHANNEL
+from blackstart.model.notices import (
+    ALL_CUSTOMERS,
+    EVERYONE,
+    INCIDENT_CHANNEL,
+    STAFF_CHANNEL,
+    customer_audience,
+)
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Mode, Plan
 from blackstart.model.runbook import NoticeSpec, Runbook, StepSpec
@@ -28,6 +34,7 @@ _ASKED_IN_PERSON = (
     "signoff",
     "question",
     "undo",
+    "customer",
 )
 _SHARED = ("outage",)  # kinds that are told once for all systems of the incident
 _UPDATE = "update"
@@ -90,6 +97,7 @@ def notices(
         *_about_time(incident),
         *_about_situations(incident),
         *_about_steps(runbooks, incident),
+        *_about_customers(runbooks, incident),
         *_updates(plan, runbooks, incident, now),
     )
     seen: set[str] = set()
@@ -196,6 +204,31 @@ def _about_steps(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterato
                     run="" if is_shared else run.started.run,
                     step=step.name,
                 )
+
+
+def _about_customers(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[Notice]:
+    """Yield to each customer what is left for him, over what tells users that it works again."""
+    for name, ask in incident.asks.items():
+        if ask.opened.kind != "customer" or ask.state is AskState.WITHDRAWN:
+            continue
+        runbook = runbooks[incident.runs[ask.opened.run].started.system]
+        customer = ask.opened.customer
+        audiences = {
+            (spec.channel, spec.audience)
+            for step in runbook.steps
+            for spec in step.notices
+            if spec.kind == "recovered" and spec.audience != EVERYONE
+        }
+        for channel, affected in sorted(audiences):
+            audience = affected if customer == ALL_CUSTOMERS else customer_audience(customer)
+            yield Notice(
+                name=notice_name("customer", name, channel, audience),
+                kind="customer",
+                channel=channel,
+                audience=audience,
+                about=name,
+                run=ask.opened.run,
+            )
 
 
 def _unready_steps(runbooks: Mapping[str, Runbook], incident: Incident) -> frozenset[str]:

@@ -35,6 +35,7 @@ ANSWERS = {
     "stopped": ("retry", "skip", "stand-down"),
     "undo": ("retry", "leave"),
     "signoff": ("signed",),
+    "customer": ("confirmed", "given-up"),
     "question": (),  # free text
 }
 
@@ -88,6 +89,8 @@ def answer(known: Known, incident: Incident, ask_id: str, given: Answer) -> tupl
             f"'{given.by}' may not answer '{ask_id}'.",
             f"It asks for {ask.opened.role} of the plan.",
         )
+    if given.text == "given-up" and not given.why:
+        raise Refused(f"'{ask_id}' is not given up without a reason.", "Say it with --why.")
     allowed = ANSWERS[ask.opened.kind]
     if allowed and given.text not in allowed:
         raise Refused(f"'{given.text}' does not answer '{ask_id}'.", f"Say {' or '.join(allowed)}.")
@@ -116,6 +119,7 @@ def _consequences(
         case ("undo", "leave"):
             return (orders.StepUndone(run=ask.opened.run, step=ask.opened.step),)
         case ("signoff", _):
+            _require_customers_heard(incident)
             _require_protected(known, incident)
             return (ev.IncidentClosed(by=given.by, why=given.why),)
         case _:
@@ -194,6 +198,15 @@ def _on_stopped(
         for fact in skipped
         if not (isinstance(fact, ev.AskWithdrawn) and fact.ask == ask.opened.ask)
     )
+
+
+def _require_customers_heard(incident: Incident) -> None:
+    silent = [ask.opened.ask for ask in incident.open_asks() if ask.opened.kind == "customer"]
+    if silent:
+        raise Refused(
+            f"Customers have something left to do: {', '.join(silent)}.",
+            "Answer each with `confirmed` when they did, or with `given-up` and the reason.",
+        )
 
 
 def _require_protected(known: Known, incident: Incident) -> None:

@@ -59,7 +59,7 @@ class AskOpened:
     """A person is asked. `persons` are those asked now, first holder first; `role` may answer."""
 
     ask: str
-    kind: str  # acknowledge, question, decision, gate, manual, stopped, undo, signoff
+    kind: str  # acknowledge, question, decision, gate, manual, stopped, undo, customer, signoff
     text: str
     role: str
     persons: tuple[str, ...]
@@ -71,6 +71,7 @@ class AskOpened:
     action: str = ""
     outputs: tuple[str, ...] = ()  # that the answer has to give
     needs_evidence: bool = False
+    customer: str = ""  # who has something left to do, for a question of kind customer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

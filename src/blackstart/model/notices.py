@@ -31,8 +31,14 @@ from blackstart.model.time_words import say_late
 from blackstart.model.words import say_duration, say_moment, say_option
 
 EVERYONE = "everyone"  # the audience of a channel that has one place of its own; else all staff
+ALL_CUSTOMERS = "all customers"
 INCIDENT_CHANNEL = "incident"  # where everybody who works on it hears how it goes
 STAFF_CHANNEL = "staff"  # over which persons, roles and teams are asked and told
+
+
+def customer_audience(customer: str) -> str:
+    """Return the audience of one customer: those of the affected people who are of his team."""
+    return f"customer:{customer}"
 
 
 def compose(
@@ -259,6 +265,22 @@ def _stopped(_plan: Plan, incident: Incident, about: str) -> Text:
     )
 
 
+def _customer(_plan: Plan, incident: Incident, about: str) -> Text:
+    ask = incident.asks[about].opened
+    system = incident.runs[ask.run].started.system
+    rows = "\n".join(f"- {fact}" for fact in ask.facts)
+    return Text(
+        subject=f"{system}: something is left for you to do",
+        body=(
+            f"{system} is served from a new environment. Until you have done this, it may not "
+            f"work for you as before:\n{rows}\n"
+            "Please tell us when it is done, as an answer to this message. Until then we keep it "
+            "open on our side."
+        ),
+        tone="neutral",
+    )
+
+
 def _restored(plan: Plan, incident: Incident, _about: str) -> Text:
     full = [m for name, m in incident.measures.items() if name.endswith(":full_service")]
     took_s = max(((m.end - m.start).total_seconds() for m in full), default=None)
@@ -284,6 +306,7 @@ _TEXTS: Mapping[str, Callable[[Plan, Incident, str], Text]] = {
     "recovered": _recovered,
     "stopped": _stopped,
     "restored": _restored,
+    "customer": _customer,
     "update": _update,
     "situation": _situation,
     "stood_down": _stood_down,

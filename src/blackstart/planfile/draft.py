@@ -26,6 +26,7 @@ from blackstart.planfile.questions import (
     target_question,
     vantage_question,
 )
+from blackstart.planfile.targets import RECORDS
 from blackstart.planfile.verb_shape import Judge, VerbShape
 
 BY_HAND = "manual/any@1"
@@ -59,7 +60,7 @@ def needs_of(profile: str, verbs: Mapping[str, VerbShape]) -> Needs:
     return Needs(
         settings=found.entry.settings,
         judges={name: _judges_of(name, actions, verbs) for name in found.entry.settings},
-        target=tuple(dict.fromkeys(key for key in target if key != "public_name")),
+        target=tuple(dict.fromkeys(key for key in target if key not in {"public_name", RECORDS})),
         vantages=tuple(dict.fromkeys(one.vantage for one in actions if one.vantage)),
         channels=tuple(dict.fromkeys(n.channel for step in steps for n in step.notices)),
     )

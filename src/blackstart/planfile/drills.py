@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from blackstart.model.plan import Mode, System, Target
 from blackstart.model.runbook import Param
 from blackstart.planfile.problems import Flaw
-from blackstart.planfile.targets import values_of
+from blackstart.planfile.targets import RECORDS, values_of
 from blackstart.planfile.tree import Path
 
 DRILL = "drill"
@@ -58,8 +58,20 @@ def _clashes(drill: Target, others: dict[str, Param], whose: str, path: Path) ->
         if key in own and own[key] == others.get(key):
             what = f"the '{key}' of the drill is {whose}: a drill could do harm there"
             yield Flaw(path=(*path, key), what=what, instead=f"give the drill its own '{key}'")
+    shared = sorted(_records_in(own) & _records_in(others))
+    if shared:
+        names = ", ".join(shared)
+        what = f"the drill's 'records' and {whose} both name {names}: a drill would move them"
+        yield Flaw(path=(*path, RECORDS), what=what, instead="give the drill its own 'records'")
     if "site" in others and "site" in own:
         place = others.get("place", own.get("place"))
         if (place, others["site"]) == (own.get("place"), own["site"]):
             what = f"place and site of the drill are {whose}: a drill could do harm there"
             yield Flaw(path=(*path, "site"), what=what, instead="give the drill its own 'site'")
+
+
+def _records_in(values: Mapping[str, Param]) -> set[str]:
+    """Return the names of the records that move with a target."""
+    records = values.get(RECORDS)
+    listed = records if isinstance(records, list) else []
+    return {str(one.get("name")) for one in listed if isinstance(one, dict)}

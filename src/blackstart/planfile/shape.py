@@ -171,6 +171,10 @@ class TargetEntry(OpenEntry, kw_only=True, frozen=True):
     public_name: Annotated[Text | None, Meta(description="the name under which users reach it")] = (
         None
     )
+    records: Annotated[
+        list[dict[str, Any]] | None,
+        Meta(description="other records that move with the name, see the verb records.update"),
+    ] = None
     rest: dict[str, Any] = {}
 
 

@@ -13,6 +13,7 @@ from blackstart.planfile.problems import Flaw, unknown
 from blackstart.planfile.tree import Path
 
 KNOWN = ("place", "site", "address", "public_name")
+RECORDS = "records"  # none when left out
 
 
 def build_targets(entries: Mapping[str, shape.TargetEntry], public_name: str) -> dict[str, Target]:
@@ -48,7 +49,7 @@ def values_of(target: Target) -> dict[str, Param]:
 
 
 def _build(name: str, entries: Mapping[str, shape.TargetEntry], public_name: str) -> Target:
-    values: dict[str, Param] = {}
+    values: dict[str, Param] = {RECORDS: []}
     for ancestor in reversed(_chain(name, entries)):
         values |= _own_values(entries[ancestor])
     known = {key: str(values.pop(key, "")) for key in KNOWN}
@@ -78,5 +79,6 @@ def _own_values(entry: shape.TargetEntry) -> dict[str, Param]:
         "site": entry.site,
         "address": entry.address,
         "public_name": entry.public_name,
+        RECORDS: None if entry.records is None else list[Param](entry.records),
     }
     return {key: value for key, value in own.items() if value is not None} | entry.rest

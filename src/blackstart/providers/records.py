@@ -56,7 +56,8 @@ class Update:
     TSIG `key` (see dns.update); the records of one zone change together or not at all. Then every
     name server of the zone, or each of `authorities`, has to answer the new value. Those of
     customers are never touched: what they have to do comes out as sentences for their notices. All
-    else is listed for a person. `records.expect` verifies all of it.
+    else is listed for a person. `records.expect` verifies all of it. An empty list is refused
+    unless it `may_be_empty`.
     """
 
     outputs: ClassVar[Mapping[str, str]] = {
@@ -76,6 +77,7 @@ class Update:
     algorithm: str = "hmac-sha256"
     authorities: tuple[str, ...] = ()
     within_s: float = 20.0
+    may_be_empty: bool = False
 
     def preview(self, context: Context) -> str:
         """Say what would change, and what others would have to do."""
@@ -132,7 +134,9 @@ class Update:
         return Done(summary=f"{', '.join(back)} are what they were before.{by_hand}")
 
     def _entries(self) -> tuple[Entry, ...]:
-        return parse_entries(self.records, zone=self.zone, ttl_s=self.ttl_s)
+        return parse_entries(
+            self.records, zone=self.zone, ttl_s=self.ttl_s, may_be_empty=self.may_be_empty
+        )
 
     def _moves(self, entries: Sequence[Entry]) -> list[str]:
         return [
@@ -207,8 +211,9 @@ class Update:
             for one in dict.fromkeys(entry.customer for entry in theirs)
         }
         return Done(
-            summary=f"{len(changed)} records changed; customers have to change {len(theirs)}; "
-            f"{len(by_hand)} are changed by hand.",
+            summary=f"{_counted(changed, 'changed here')}; "
+            f"{_counted(list(map(str, theirs)), 'to be changed by customers')}; "
+            f"{_counted(by_hand, 'not in the DNS')}.",
             outputs={
                 "changed": changed,
                 "customer_actions": [entry.to_do for entry in theirs],
@@ -216,6 +221,11 @@ class Update:
                 "by_hand": by_hand,
             },
         )
+
+
+def _counted(named: Sequence[Param], what: str) -> str:
+    shown = f" ({', '.join(str(one).rstrip('.') for one in named)})" if named else ""
+    return f"{len(named)} {what}{shown}"
 
 
 def _by_zone(entries: Sequence[Entry]) -> dict[str, tuple[RecordSet, ...]]:

@@ -57,11 +57,14 @@ class Expect:
     resolver: str = ""
     customers_required: bool = False
     within_s: float = 20.0
+    may_be_empty: bool = False
 
     @returns_failures
     def check(self, context: Context) -> Outcome:
         """Look at each record once; ours until the time is over."""
-        entries = parse_entries(self.records, zone=self.zone, ttl_s=0)
+        entries = parse_entries(
+            self.records, zone=self.zone, ttl_s=0, may_be_empty=self.may_be_empty
+        )
         seen = [
             _Seen(entry=entry, trouble=self._look(entry, context))
             for entry in entries

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from blackstart.model.errors import Refused
+from blackstart.model.notices import ALL_CUSTOMERS
 from blackstart.providers.dns_swap import RecordSet
 
 Field: TypeAlias = "str | int | tuple[str, ...]"
-EVERYBODY = "all customers"
 BY_HAND = "none"
 # kind → type of its DNS record; "none" is not in the DNS
 KINDS: Mapping[str, str] = {
@@ -104,10 +104,10 @@ class Entry:
 
 
 def parse_entries(
-    records: Sequence[Mapping[str, Field]], *, zone: str, ttl_s: int
+    records: Sequence[Mapping[str, Field]], *, zone: str, ttl_s: int, may_be_empty: bool = False
 ) -> tuple[Entry, ...]:
     """Return the entries of a plan's list. Raises Refused, with the entry that is wrong."""
-    if not records:
+    if not records and not may_be_empty:
         raise Refused("the list of records is empty", "name at least the public name")
     entries = tuple(
         _parse(number, record, zone, ttl_s) for number, record in enumerate(records, start=1)
@@ -135,7 +135,7 @@ def _parse(number: int, record: Mapping[str, Field], zone: str, ttl_s: int) -> E
         new=_values(record.get("new", ())),
         old=_values(record["old"]) if "old" in record else None,
         owner=owner,
-        customer=_text(record, "customer") or (EVERYBODY if owner == "customer" else ""),
+        customer=_text(record, "customer") or (ALL_CUSTOMERS if owner == "customer" else ""),
         zone=_text(record, "zone") or zone,
         ttl_s=_number(where, record, "ttl_s", ttl_s),
         verification=_verification(record.get("verification", "")),

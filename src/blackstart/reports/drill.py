@@ -24,6 +24,7 @@ from blackstart.model.orders import StepFinishedByHand
 from blackstart.model.words import NOTHING, say_count, say_duration
 from blackstart.reports.compliance import Row, against_policy, against_standards
 from blackstart.reports.gantt import Chart, draw_chart, path_label
+from blackstart.reports.moves import Move, moves_of
 from blackstart.reports.phrases import (
     SIGNS,
     Tone,
@@ -107,6 +108,7 @@ class Page:
     chart: Chart
     rows: tuple[TimelineRow, ...]
     told: tuple[ToldGroup, ...]
+    moves: tuple[Move, ...]
     asks: tuple[AskSpan, ...]
     activations: tuple[RecoveryActivated, ...]
     sightings: tuple[Sighting, ...]
@@ -186,6 +188,7 @@ def _page(record: DrillRecord) -> Page:
         chart=draw_chart(record.facts, card),
         rows=timeline(record.facts, record.people),
         told=told_groups(told(record.facts, record.deliveries)),
+        moves=moves_of(record.facts),
         asks=ask_spans(record.facts),
         activations=tuple(event for _, event in of_kind(record.facts, RecoveryActivated)),
         sightings=_sightings(record),

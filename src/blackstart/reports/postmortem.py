@@ -15,6 +15,7 @@ from blackstart.model.orders import RuleWaived
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Runbook
 from blackstart.model.words import NOTHING, say_count, say_duration
+from blackstart.reports.moves import moves_of
 from blackstart.reports.phrases import plain, say_list, say_moment, say_share, say_time, sentence
 from blackstart.reports.record import DrillRecord, incident_of
 from blackstart.reports.scorecard import MeasureScore, Scorecard, StepScore, score
@@ -42,6 +43,7 @@ def draft_postmortem(facts: tuple[Fact, ...], runbooks: Mapping[str, Runbook], p
         _timeline(record),
         _longer(card),
         _troubles(record, card, known),
+        _moves(record),
         _decisions(record, known),
         _notices(record),
         _blank("Causes", ("What", "Why it could happen", "How we know")),
@@ -201,6 +203,11 @@ def _troubles(record: DrillRecord, card: Scorecard, known: Known) -> str:
     ]
     title = "What degraded, failed or did not run"
     return _section(title, _table(("What", "Outcome", "Seen"), rows) if rows else "Nothing.")
+
+
+def _moves(record: DrillRecord) -> str:
+    rows = [(one.what, one.whose, one.state) for one in moves_of(record.facts)]
+    return _section("Records that moved", _table(("What", "Whose", "State"), rows)) if rows else ""
 
 
 def _decisions(record: DrillRecord, known: Known) -> str:

@@ -82,6 +82,7 @@ ASK_WORDS = {
     "stopped": "how to go on",
     "manual": "to do by hand",
     "undo": "what to do about it",
+    "customer": "to hear from a customer",
     "signoff": "to sign off",
 }
 NOTICE_WORDS = {
@@ -92,6 +93,7 @@ NOTICE_WORDS = {
     "recovered": "recovery notice to users",
     "stopped": "notice that the recovery stopped",
     "restored": "notice that service is restored",
+    "customer": "notice to a customer of what is left for him to do",
     "update": "news to users",
     "situation": "announcement",
     "stood_down": "notice that the incident was stood down",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from blackstart.model.events import NoticeQueued, RunEnded, StoodDown
 from blackstart.model.words import say_bytes, say_count, say_duration
+from blackstart.reports.moves import WAITS, moves_of
 from blackstart.reports.phrases import Tone, plain, say_list, say_share, sentence
 from blackstart.reports.record import (
     DrillRecord,
@@ -158,8 +159,15 @@ def _judge_recovered(record: DrillRecord, card: Scorecard) -> Verdict:
         tone=Tone.GOOD,
         word="Recovered",
         headline=headline,
-        meaning=f"Every step was verified. {say_loss(record.loss)}",
+        meaning=f"Every step was verified. {say_loss(record.loss)}{_say_waiting(record)}",
     )
+
+
+def _say_waiting(record: DrillRecord) -> str:
+    waiting = {move.whose for move in moves_of(record.facts) if move.state.startswith(WAITS)}
+    if not waiting:
+        return ""
+    return f" Something is left to do for {say_list(tuple(sorted(waiting)))}; it is open."
 
 
 def _is_grave(record: DrillRecord, card: Scorecard) -> bool:

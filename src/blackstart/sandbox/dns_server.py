@@ -63,6 +63,9 @@ $TTL 5
 ns A {here}
 app A {production}
 records A {production}
+broker A {production}
+*.apps A {production}
+@ TXT "v=spf1 ip4:{production} -all"
 """
 _HOUSE_ZONE = """\
 $TTL 5
@@ -75,7 +78,33 @@ log A {here}
 status A {here}
 prometheus A {here}
 alertmanager A {here}
+growers A {production}
 """
+
+
+def other_records(address: str) -> dict[str, dict[str, str]]:
+    """Return what moves to an address together with the public name: our records, by purpose."""
+    spf = '"v=spf1 ip4:{} -all"'
+    old = ADDRESSES[PRODUCTION]
+    return {
+        "broker": {"name": f"broker.{ZONE}", "kind": "broker", "old": old, "new": address},
+        "wildcard": {"name": f"*.apps.{ZONE}", "kind": "wildcard", "old": old, "new": address},
+        "mail": {
+            "name": ZONE,
+            "kind": "mail",
+            "type": "TXT",
+            "old": spf.format(old),
+            "new": spf.format(address),
+        },
+        "egress": {
+            "name": "our requests",
+            "kind": "egress_address",
+            "owner": "customer",
+            "old": old,
+            "new": address,
+            "rollback": f"allow {old} again",
+        },
+    }
 
 
 def folder_of(layout: Layout) -> Path:
@@ -94,9 +123,13 @@ def write_dns(layout: Layout) -> list[str]:
     for name in ("run", "db"):
         make_folder(folder / name, "svc")
     put_file(folder / "tsig.key", base64.b64encode(os.urandom(32)))
-    names = {"zone": ZONE, "house": HOUSE_ZONE, "here": ADDRESSES[ELSEWHERE]}
-    zone = _ZONE.format(production=ADDRESSES[PRODUCTION], **names)
-    put_file(folder / f"{ZONE}.zone", zone, "svc", 0o644)
+    names = {
+        "zone": ZONE,
+        "house": HOUSE_ZONE,
+        "here": ADDRESSES[ELSEWHERE],
+        "production": ADDRESSES[PRODUCTION],
+    }
+    put_file(folder / f"{ZONE}.zone", _ZONE.format(**names), "svc", 0o644)
     put_file(folder / f"{HOUSE_ZONE}.zone", _HOUSE_ZONE.format(**names), "svc", 0o644)
     return ["knotd", "-c", str(write_config(layout, actions=UPDATE_ACTIONS))]
 

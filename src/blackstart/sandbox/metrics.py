@@ -116,3 +116,15 @@ def route_alerts_to(layout: Layout, receiver: str) -> None:
         receiver=receiver, keeper=KEEPER, here=ADDRESSES[ELSEWHERE], port=KEEPER_PORT
     )
     put_file(alertmanager_config(layout), content, "svc", 0o644)
+
+
+def watched(address: str) -> dict[str, str]:
+    """Return the entry that says what Prometheus has to watch after a recovery."""
+    here = f"http://{ADDRESSES[ELSEWHERE]}:{PROMETHEUS_PORT}"
+    return {
+        "name": "Prometheus",
+        "kind": "monitoring_target",
+        "new": address,
+        "verification": f"{here}/api/v1/targets?state=active",
+        "contains": f'"{address}"',
+    }

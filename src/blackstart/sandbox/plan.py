@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from string import Template
 
-from blackstart.sandbox.dns_server import KEY_NAME, ZONE
+from blackstart.sandbox.dns_server import HOUSE_ZONE, KEY_NAME, ZONE, other_records
 from blackstart.sandbox.elsewhere import CHANNEL, SLACK_PORT, SMTP_PORT
 from blackstart.sandbox.layout import (
     ADDRESSES,
@@ -24,7 +24,12 @@ from blackstart.sandbox.layout import (
     Layout,
 )
 from blackstart.sandbox.log_server import logs_of
-from blackstart.sandbox.metrics import ALERTMANAGER_PORT, PROMETHEUS_PORT, prometheus_folder
+from blackstart.sandbox.metrics import (
+    ALERTMANAGER_PORT,
+    PROMETHEUS_PORT,
+    prometheus_folder,
+    watched,
+)
 from blackstart.sandbox.provision import GROWERS
 from blackstart.world.files import write_durably
 from blackstart.world.sites import Site, inside
@@ -94,6 +99,7 @@ systems:
       ca_key: "secret:file/$pki/ca.key"
       verify_login: "secret:file/$backup/verify.login"
       name_server: $elsewhere
+      resolver: $elsewhere
       zone: $zone
       tsig_key_name: $tsig_key_name
       tsig_key: "secret:file/$tsig_key"
@@ -122,6 +128,7 @@ systems:
         address: $recovery_address
         public_name: $public_name
         hub: $hub
+        records: $records
     watch:
       use: http.expect
       url: "https://$public_name/api/v1/user"
@@ -166,10 +173,25 @@ def write_plan(layout: Layout, outside: Site) -> Path:
         alerts=layout.elsewhere / "alerts" / "alerts.jsonl",
         place=layout.sites,
         recovery=RECOVERY,
-        recovery_address=ADDRESSES[RECOVERY],
+        **_moving(ADDRESSES[RECOVERY]),
         hub=ELSEWHERE,
         growers=GROWERS,
     )
     path = layout.root / "blackstart.yaml"
     write_durably(path, content.encode())
     return path
+
+
+def _moving(address: str) -> dict[str, str]:
+    """Return the new address and what else has to move: ours, a customer's, and what we watch."""
+    customers = {
+        "name": f"growers.{HOUSE_ZONE}",
+        "kind": "customer_cname",
+        "type": "A",
+        "customer": GROWERS,
+        "old": ADDRESSES[PRODUCTION],
+        "new": address,
+        "rollback": f"point it to {ADDRESSES[PRODUCTION]} again",
+    }
+    records = [*other_records(address).values(), customers, watched(f"{address}:3000")]
+    return {"recovery_address": address, "records": json.dumps(records)}

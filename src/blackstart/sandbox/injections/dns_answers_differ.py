@@ -39,6 +39,6 @@ def add_second_server(layout: Layout) -> None:
 INJECTION = Injection(
     name="dns-answers-differ",
     what="one of the two name servers of the zone keeps the old address",
-    expected=stops_at("update_dns.answers"),
+    expected=stops_at("update_dns.records"),
     inject=add_second_server,
 )

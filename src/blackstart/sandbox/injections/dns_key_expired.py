@@ -20,6 +20,6 @@ def replace_key(layout: Layout) -> None:
 INJECTION = Injection(
     name="dns-key-expired",
     what="the key for DNS updates was replaced on the name server; the one that we keep is old",
-    expected=stops_at("update_dns.record"),
+    expected=stops_at("update_dns.records"),
     inject=replace_key,
 )

@@ -17,6 +17,6 @@ def refuse_updates(layout: Layout) -> None:
 INJECTION = Injection(
     name="dns-update-refused",
     what="the name server no longer lets our key change records",
-    expected=stops_at("update_dns.record"),
+    expected=stops_at("update_dns.records"),
     inject=refuse_updates,
 )

@@ -8,11 +8,16 @@ import sys
 from pathlib import Path
 from string import Template
 
-from blackstart.sandbox.dns_server import KEY_NAME, ZONE
+from blackstart.sandbox.dns_server import KEY_NAME, ZONE, other_records
 from blackstart.sandbox.elsewhere import CHANNEL, SLACK_PORT, SMTP_PORT
 from blackstart.sandbox.layout import ADDRESSES, ELSEWHERE, PRODUCTION, RECOVERY, STANZA, Layout
 from blackstart.sandbox.log_server import logs_of
-from blackstart.sandbox.metrics import ALERTMANAGER_PORT, PROMETHEUS_PORT, prometheus_folder
+from blackstart.sandbox.metrics import (
+    ALERTMANAGER_PORT,
+    PROMETHEUS_PORT,
+    prometheus_folder,
+    watched,
+)
 from blackstart.sandbox.plan import TARGET
 from blackstart.sandbox.webapp.names import (
     DATABASE,
@@ -95,6 +100,7 @@ systems:
       ca_certificate: $pki/ca.pem
       ca_key: "secret:file/$pki/ca.key"
       name_server: $here
+      resolver: $here
       zone: $zone
       tsig_key_name: $tsig_key_name
       tsig_key: "secret:file/$tsig_key"
@@ -119,6 +125,7 @@ systems:
         address: $recovery_address
         public_name: $public_name
         hub: $hub
+        records: $records
     watch:
       use: http.expect
       url: "https://$public_name/v1/__heartbeat__"
@@ -173,6 +180,12 @@ def _of_the_application() -> dict[str, str | int]:
         "system": SYSTEM,
         "public_name": PUBLIC_NAME,
         "port": PORT,
+        "records": json.dumps(
+            [
+                *other_records(ADDRESSES[RECOVERY]).values(),
+                watched(f"{ADDRESSES[RECOVERY]}:{PORT}"),
+            ]
+        ),
         "pages": json.dumps(PAGES),
         "login_page": LOGIN_PAGE,
         "metrics_path": METRICS_PATH,
