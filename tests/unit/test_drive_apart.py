@@ -352,3 +352,19 @@ def test_users_are_told_by_the_name_of_a_role_or_a_team_as_the_plan_writes_it(
     letters = [text for path in world.letters.iterdir() for text in path.read_text().splitlines()]
     told = sorted(text.partition("|")[0] for text in letters if "is unavailable" in text)
     assert told == ["p3", "p4"]
+
+
+def test_the_claim_of_a_process_that_is_dead_for_certain_is_taken_at_once(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "w")
+    journal = journal_in(world)
+    report(journal)
+    before = journal.claim(INCIDENT, "dead", 3600)
+    assert before is not None
+    house, stop = house_in(world, journal), threading.Event()
+    stop.set()
+    with pytest.raises(Refused, match="Another process drives"):
+        drive(replace(house, is_gone=lambda holder: holder == "another"), INCIDENT, stop)
+    drive(replace(house, is_gone=lambda holder: holder == "dead"), INCIDENT, stop)
+    after = journal.claim(INCIDENT, "next", 1)
+    assert after is not None
+    assert after > before + 1

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from blackstart.world import process
 from blackstart.world.clock import wait_until
+from blackstart.world.process_name import is_surely_dead
 
 
 def _pids_in(file: Path, count: int) -> list[int]:
@@ -201,6 +203,22 @@ def test_a_command_whose_parent_died_before_it_could_be_bound_is_not_run(tmp_pat
         mark = tmp_path / f"{parent}"
         done = subprocess.run([*process.bound_to(parent), "touch", str(mark)], check=False)
         assert (mark.exists(), done.returncode == 0) == (is_run, is_run)
+
+
+def test_a_process_is_known_as_dead_only_where_it_can_be_seen() -> None:
+    ask = "from blackstart.world.process_name import own_name; print(own_name(), flush=True); "
+    argv = [sys.executable, "-c", f"{ask}input()"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        name = child.stdout.readline().strip()
+        assert not is_surely_dead(f"driver@{name}")
+        child.kill()
+    assert is_surely_dead(f"driver@{name}")
+    elsewhere = f"{name[:-12]}{'0' * 12}"  # the same pid on another machine
+    assert not is_surely_dead(f"driver@{elsewhere}")
+    assert not is_surely_dead("driver@host:1")
+    reused = re.sub(r":\d+/", f":{os.getpid()}/", name)  # somebody else has the pid now
+    assert is_surely_dead(reused)
 
 
 def test_processes_are_found_by_what_was_put_into_their_environment(tmp_path: Path) -> None:

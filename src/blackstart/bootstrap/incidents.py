@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -30,6 +28,7 @@ from blackstart.planfile.load import load_plan
 from blackstart.ports.journal import Entry
 from blackstart.reports.postmortem import draft_postmortem
 from blackstart.world.crew import Threads
+from blackstart.world.process_name import is_surely_dead, own_name
 from blackstart.world.random import nonce
 
 WATCH = "watch"  # who reports when nobody has to
@@ -215,7 +214,8 @@ def house_of(home: Home, incident: str) -> Installation:
         draft=draft,
         redact=home.secrets.redact,
         probe=(sys.executable, "-m", "blackstart", "probe"),
-        holder=f"driver@{socket.gethostname()}:{os.getpid()}",
+        holder=f"driver@{own_name()}",
+        is_gone=is_surely_dead,
         replan=lambda _digest: house_of(home, incident),
     )
 

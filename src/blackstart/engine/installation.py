@@ -24,7 +24,8 @@ class Installation:
 
     `verbs` maps every verb to its class. `draft` writes the post-mortem from the facts. `redact`
     replaces secrets that were revealed by their references. `probe` is the argument list that
-    runs `blackstart probe` where a vantage leads. `holder` names this process in claims.
+    runs `blackstart probe` where a vantage leads. `holder` names this process in claims;
+    `is_gone` says whether the process that holds one is dead for certain.
     `replan` returns the same installation with the plan of another digest in force. `trouble` is
     told of what holds the driver up while it waits for it to pass; the same may come again.
     """
@@ -42,4 +43,5 @@ class Installation:
     probe: tuple[str, ...]
     holder: str
     replan: Callable[[str], Installation]
+    is_gone: Callable[[str], bool] = lambda _holder: False
     trouble: Callable[[BlackstartError], None] = lambda _: None

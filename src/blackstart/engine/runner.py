@@ -74,11 +74,7 @@ def drive(
     as the claim holds. Returns the incident as the facts tell it then. Raises Refused when another
     process holds the claim (or took it over), JournalFailed when the record stays out of reach.
     """
-    token = house.journal.claim(incident, house.holder, CLAIM_S)
-    if token is None:
-        raise Refused(
-            f"Another process drives {incident}.", "Wait for it, or stop it: its claim then ends."
-        )
+    token = _claim(house, incident)
     clock = SteadyClock(house.clock)
     state = _Drive(
         house=replace(house, clock=clock),
@@ -97,6 +93,19 @@ def drive(
     finally:  # nothing of ours runs any more: only now may somebody else take the claim
         with suppress(JournalFailed):  # it then ends by itself
             house.journal.release(incident, house.holder)
+
+
+def _claim(house: Installation, incident: str) -> int:
+    """Take the claim, also that of a process which is dead for certain. Raises Refused."""
+    token = house.journal.claim(incident, house.holder, CLAIM_S)
+    if token is None and house.is_gone(dead := house.journal.holder(incident)):
+        house.journal.release(incident, dead)
+        token = house.journal.claim(incident, house.holder, CLAIM_S)
+    if token is None:
+        raise Refused(
+            f"Another process drives {incident}.", "Wait for it, or stop it: its claim then ends."
+        )
+    return token
 
 
 def _turn(state: _Drive, pools: ExitStack, is_enough: Callable[[Incident], bool]) -> Incident:
