@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 . scripts/talk.sh
 
 missed=0
-[ "$#" -gt 0 ] || set -- start status plan journal recovery
+[ "$#" -gt 0 ] || set -- start status plan journal scale recovery
 for part in "$@"; do
     if [ ! -f "bench/$part.py" ]; then
         say "bench/$part.py is not there: not measured"
@@ -15,6 +15,6 @@ for part in "$@"; do
     fi
     if [ "$part" = recovery ]; then scripts/packages.sh drill; fi
     say "--- $part"
-    .venv/bin/python "bench/$part.py" || missed=1
+    PYTHONPATH=. .venv/bin/python "bench/$part.py" || missed=1
 done
 exit "$missed"

@@ -135,11 +135,11 @@ def test_what_was_taken_back_is_asked_no_more(world: World, journal: Journal) ->
     incident = drive_to_end(world, journal)
     run = next(iter(incident.runs.values()))
     now = SystemClock().now()
-    assert [*asks_to_open(world.plan, world.runbooks, incident, now)] == []
+    assert [*asks_to_open(world.plan, world.runbooks, incident, now, [run])] == []
     assert len(left_to_customers(incident)) == 2
     run.steps["update_dns"].state = StepState.WAITING
     assert left_to_customers(incident) == {}
-    found = [*asks_to_open(world.plan, world.runbooks, incident, now)]
+    found = [*asks_to_open(world.plan, world.runbooks, incident, now, [run])]
     assert [type(event) for event in found] == [AskWithdrawn, AskWithdrawn]
 
 

@@ -166,7 +166,7 @@ def test_users_hear_again_when_they_were_promised_to(tmp_path: Path) -> None:
     soon = told_at + timedelta(seconds=world.plan.policy.cadence_s)
 
     def news(at: datetime) -> list[str]:
-        due = notices(world.plan, world.runbooks, incident, at)
+        due = notices(world.plan, world.runbooks, incident, at, incident.runs.values())
         return [notice.name for notice in due if notice.kind == "update"]
 
     assert news(soon - timedelta(seconds=1)) == []

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -42,18 +42,26 @@ _MEANINGS = dict(OPTIONS) | {
 
 
 def asks_to_open(
-    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime
+    plan: Plan,
+    runbooks: Mapping[str, Runbook],
+    incident: Incident,
+    now: datetime,
+    runs: Collection[RunView],
 ) -> Iterator[ev.Event]:
-    """Yield the questions that have become necessary and were not asked, and those to withdraw."""
+    """Yield the questions that have become necessary and were not asked, and those to withdraw.
+
+    Questions about a single run are looked for in `runs`.
+    """
+    if incident.state in (IncidentState.REPORTED, IncidentState.ACKNOWLEDGED):
+        for run in runs:
+            yield from _by_hand(plan, runbooks[run.started.system], incident, run, now)
     match incident.state:
         case IncidentState.REPORTED:
             yield from _new(incident, _acknowledge(plan, incident, now))
-            yield from _all_by_hand(plan, runbooks, incident, now)
         case IncidentState.ACKNOWLEDGED:
             yield from _when_acknowledged(plan, incident, now)
-            yield from _all_by_hand(plan, runbooks, incident, now)
         case IncidentState.RECOVERING:
-            for run in incident.runs.values():
+            for run in runs:
                 yield from _of_run(plan, runbooks[run.started.system], incident, run, now)
             yield from _of_customers(plan, incident)
         case IncidentState.RESTORED | IncidentState.STOOD_DOWN:
@@ -244,13 +252,6 @@ def _of_run(
     for (of, name), failed in incident.undo_failed.items():
         if of == run.started.run:
             yield from _undo(plan, incident, of, name, failed)
-
-
-def _all_by_hand(
-    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime
-) -> Iterator[ev.Event]:
-    for run in incident.runs.values():
-        yield from _by_hand(plan, runbooks[run.started.system], incident, run, now)
 
 
 def _by_hand(

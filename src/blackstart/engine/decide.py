@@ -7,7 +7,7 @@ or a wake-up time has come, so one decision never has to foresee the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -18,7 +18,7 @@ from blackstart.engine.timing import next_timing_at, timing_events
 from blackstart.model import events as ev
 from blackstart.model import orders
 from blackstart.model.codec import digest_of, to_bytes
-from blackstart.model.incident import Incident
+from blackstart.model.incident import Incident, RunView
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Phase, Runbook
 from blackstart.model.states import IncidentState, StepState
@@ -71,20 +71,50 @@ Decision: TypeAlias = Act | TakeBack | Record | Notice | Draft | WakeAt
 
 
 def decide(
-    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime
+    plan: Plan,
+    runbooks: Mapping[str, Runbook],
+    incident: Incident,
+    now: datetime,
+    among: Collection[str] | None = None,
 ) -> tuple[Decision, ...]:
-    """Return every decision possible now. `runbooks` is by system; `now` never precedes a fact."""
+    """Return every decision possible now. `runbooks` is by system; `now` never precedes a fact.
+
+    With `among`, what concerns a single run is looked for in these runs only: whoever knows that
+    nothing has happened to the others since they had nothing left to decide need not ask again.
+    """
     now = max(now, incident.last_at)
-    records = tuple(_records(plan, runbooks, incident, now))
+    runs = [run for name, run in incident.runs.items() if among is None or name in among]
+    records = tuple(_records(plan, runbooks, incident, now, runs))
     if records:  # what follows from them is decided when they stand in the journal
         return tuple(Record(event=event) for event in records)
     return (
-        *notices(plan, runbooks, incident, now),
-        *_acts(runbooks, incident),
+        *notices(plan, runbooks, incident, now, runs),
+        *_acts(runbooks, incident, runs),
         *(TakeBack(run=run, step=step) for run, step in incident.undoing),
         *(Draft() for _ in range(_wants_draft(incident))),
         *_wake_ups(plan, incident),
     )
+
+
+def runs_touched(incident: Incident, event: ev.Event) -> Collection[str]:
+    """Return the runs for which the fact may make a difference: see `among` of `decide`."""
+    match event:
+        case ev.RunEnded():
+            return incident.runs  # the last one ends the incident for all of them
+        case ev.AskAnswered() | ev.AskWithdrawn() | ev.AskEscalated():
+            run = incident.asks[event.ask].opened.run
+        case ev.NoticeSettled():
+            queued = incident.notices[event.notice].queued
+            if not queued.step:
+                return ()
+            run = queued.run
+        case ev.NoticeQueued(step=""):
+            return ()
+        case ev.MeasureTaken():
+            return [n for n, r in incident.runs.items() if r.started.system == event.system]
+        case _:
+            run = getattr(event, "run", "")
+    return (run,) if run else incident.runs
 
 
 def is_waiting(
@@ -107,7 +137,11 @@ def _wake_ups(plan: Plan, incident: Incident) -> Iterator[WakeAt]:
 
 
 def _records(
-    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime
+    plan: Plan,
+    runbooks: Mapping[str, Runbook],
+    incident: Incident,
+    now: datetime,
+    runs: Collection[RunView],
 ) -> Iterator[ev.Event]:
     if incident.state is IncidentState.CLOSED:
         return
@@ -115,14 +149,16 @@ def _records(
         yield from _undos(runbooks, incident)
     else:
         yield from _runs_to_start(runbooks, incident)
-        yield from _of_runs(plan, runbooks, incident)
-    yield from asking.asks_to_open(plan, runbooks, incident, now)
+        yield from _of_runs(plan, runbooks, incident, runs)
+    yield from asking.asks_to_open(plan, runbooks, incident, now, runs)
     yield from asking.asks_to_escalate(plan, incident, now)
     yield from timing_events(plan, incident, now)
 
 
-def _of_runs(plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[ev.Event]:
-    for run in incident.runs.values():
+def _of_runs(
+    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, runs: Collection[RunView]
+) -> Iterator[ev.Event]:
+    for run in runs:
         runbook = runbooks[run.started.system]
         yield from stepping.step_events(runbook, incident, run)
         yield from measuring.measures_of(runbook, incident, run)
@@ -166,10 +202,12 @@ def _runs_to_start(runbooks: Mapping[str, Runbook], incident: Incident) -> Itera
             )
 
 
-def _acts(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[Act]:
+def _acts(
+    runbooks: Mapping[str, Runbook], incident: Incident, runs: Collection[RunView]
+) -> Iterator[Act]:
     if incident.state in (IncidentState.STOOD_DOWN, IncidentState.CLOSED):
         return
-    for run in incident.runs.values():
+    for run in runs:
         for ready in stepping.ready_actions(runbooks[run.started.system], incident, run):
             if not stepping.is_manual(ready.spec):
                 yield Act(

@@ -8,14 +8,24 @@ is done. Only facts carry over; this module keeps nothing but what its own threa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 
 from blackstart.engine.acting import Job, carry_out, job_of, started, take_back
-from blackstart.engine.decide import Act, Draft, Record, TakeBack, WakeAt, decide
+from blackstart.engine.decide import (
+    Act,
+    Decision,
+    Draft,
+    Record,
+    TakeBack,
+    WakeAt,
+    decide,
+    runs_touched,
+)
 from blackstart.engine.installation import Installation
 from blackstart.engine.outbox import deliver, queue_notices, settle
 from blackstart.engine.patience import AGAIN_S
@@ -58,6 +68,8 @@ class _Drive:
     plan: str = ""
     wake_at: datetime | None = None
     claimed_until_s: float = 0.0
+    stirred: set[str] = field(default_factory=set)  # runs that something happened to
+    hungry: dict[str, None] = field(default_factory=dict)  # runs whose actions wait for free hands
     may_settle: bool = True
     has_taken_up: bool = False
 
@@ -133,7 +145,7 @@ def _is_over(
         return True
     if state.stop.is_set():
         return True
-    is_time = has_news or has_ended or _is_due(state)
+    is_time = has_news or has_ended or _is_due(state, incident) or _can_feed(state)
     if not (is_time and _carry_out(state, incident, workers)):
         _send(state, incident, pools)
         state.house.crew.rest(state.woken, state.wake_at)
@@ -195,6 +207,7 @@ def _read(state: _Drive) -> bool:
     facts = state.journal.read(state.id, seq)
     for fact in facts:
         state.incident = advance(state.incident, fact)
+        state.stirred.update(runs_touched(state.incident, fact.event))
     state.version = version
     if facts:
         state.clock.not_before(facts[-1].at)
@@ -213,6 +226,7 @@ def _collect(state: _Drive) -> bool:
     ended = [key for key, future in state.actions.items() if future.done()]
     for key in ended:
         state.actions.pop(key).result()
+        state.stirred.add(key[0])
     sent = [key for key, future in state.sendings.items() if future.done()]
     for name in sent:
         state.sendings.pop(name).result()
@@ -227,8 +241,11 @@ def _settle(state: _Drive, incident: Incident) -> None:
             state.may_settle = not settled
 
 
-def _is_due(state: _Drive) -> bool:
-    return state.wake_at is not None and state.house.clock.now() >= state.wake_at
+def _is_due(state: _Drive, incident: Incident) -> bool:
+    is_due = state.wake_at is not None and state.house.clock.now() >= state.wake_at
+    if is_due:
+        state.stirred.update(incident.runs)
+    return is_due
 
 
 def _try(append: Callable[[Incident], object], incident: Incident) -> bool:
@@ -257,7 +274,8 @@ def _waiting_for_room(state: _Drive) -> Iterator[None]:
 def _carry_out(state: _Drive, incident: Incident, workers: Hands) -> bool:
     """Carry out what is decided; say whether facts were added, so that it is decided again."""
     house, journal = state.house, state.journal
-    decisions = decide(house.plan, house.runbooks, incident, house.clock.now())
+    state.stirred.update(islice(state.hungry, _free(state)))
+    decisions = decide(house.plan, house.runbooks, incident, house.clock.now(), state.stirred)
     state.wake_at = min((d.at for d in decisions if isinstance(d, WakeAt)), default=None)
     records = [Entry(event=d.event) for d in decisions if isinstance(d, Record)]
     if records:
@@ -268,7 +286,7 @@ def _carry_out(state: _Drive, incident: Incident, workers: Hands) -> bool:
         with _waiting_for_room(state):
             _try(partial(queue_notices, house, journal, notices), incident)
             return True
-    if _start(state, incident, [d for d in decisions if isinstance(d, Act)], workers):
+    if _start(state, incident, _whose_turn(state, decisions), workers):
         return True
     for decision in decisions:
         match decision:
@@ -280,17 +298,31 @@ def _carry_out(state: _Drive, incident: Incident, workers: Hands) -> bool:
                     return True
             case _:
                 continue
+    state.stirred.clear()
     return False
 
 
-def _start(state: _Drive, incident: Incident, acts: Sequence[Act], workers: Hands) -> bool:
-    """Begin those actions that are not in our hands, as many as can really run now.
+def _free(state: _Drive) -> int:
+    return max(0, _ACTIONS_AT_ONCE - len(state.actions))
 
-    Their starts stand in the record before the first one acts. Says whether facts were added.
-    """
-    free = _ACTIONS_AT_ONCE - len(state.actions)
-    new = [act for act in acts if _name_of(act) not in state.actions][: max(0, free)]
-    jobs = [(act, _job(state, incident, act)) for act in new]
+
+def _can_feed(state: _Drive) -> bool:
+    return bool(state.hungry) and _free(state) > 0
+
+
+def _whose_turn(state: _Drive, decisions: Iterable[Decision]) -> Sequence[Act]:
+    """Return the actions that can really run now, and keep in mind the runs of those that wait."""
+    acts = [d for d in decisions if isinstance(d, Act) and _name_of(d) not in state.actions]
+    free = _free(state)
+    for run in state.stirred:
+        state.hungry.pop(run, None)
+    state.hungry.update(dict.fromkeys(act.run for act in acts[free:]))
+    return acts[:free]
+
+
+def _start(state: _Drive, incident: Incident, acts: Sequence[Act], workers: Hands) -> bool:
+    """Begin these actions, whose starts stand in the record first; say whether facts were added."""
+    jobs = [(act, _job(state, incident, act)) for act in acts]
     entries = [Entry(event=started(job)) for act, job in jobs if not act.is_begun]
     if entries and not _try(
         lambda i: state.journal.append(i.id, state.house.holder, entries, expect_seq=i.seq),

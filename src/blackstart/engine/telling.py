@@ -6,7 +6,7 @@ A notice is known by its name, (kind, what it is about, channel, audience), and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -82,9 +82,13 @@ def _about_step(run: RunView, step: StepSpec, spec: NoticeSpec) -> str:
 
 
 def notices(
-    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime
+    plan: Plan,
+    runbooks: Mapping[str, Runbook],
+    incident: Incident,
+    now: datetime,
+    runs: Collection[RunView],
 ) -> Iterator[Notice]:
-    """Yield every notice that is due and not queued yet.
+    """Yield every notice that is due and not queued yet; those of steps are looked for in `runs`.
 
     One whose channel the plan does not have is yielded too: that nobody was told is a fact. In a
     table-top exercise everybody sits at the table, and nothing is sent.
@@ -96,7 +100,7 @@ def notices(
         *_about_state(incident),
         *_about_time(incident),
         *_about_situations(incident),
-        *_about_steps(runbooks, incident),
+        *_about_steps(runbooks, incident, runs),
         *_about_customers(runbooks, incident),
         *_updates(plan, runbooks, incident, now),
     )
@@ -184,16 +188,19 @@ def _about_situations(incident: Incident) -> Iterator[Notice]:
         yield _notice("situation", told.channel, told.audience, str(told.number))
 
 
-def _about_steps(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[Notice]:
-    unready = _unready_steps(runbooks, incident)
-    for run in incident.runs.values():
+def _about_steps(
+    runbooks: Mapping[str, Runbook], incident: Incident, runs: Collection[RunView]
+) -> Iterator[Notice]:
+    for run in runs:
         for step in runbooks[run.started.system].steps:
             if run.step(step.name).state is not StepState.RUNNING or not is_acted(run, step):
                 continue
             names = notices_of_step(run, step)
             for spec, name in zip(step.notices, names, strict=True):
                 is_shared = spec.kind in _SHARED
-                if is_shared and step.name in unready:
+                if name in incident.notices or (
+                    is_shared and not _is_acted_everywhere(runbooks, incident, step.name)
+                ):
                     continue
                 yield Notice(
                     name=name,
@@ -231,13 +238,13 @@ def _about_customers(runbooks: Mapping[str, Runbook], incident: Incident) -> Ite
             )
 
 
-def _unready_steps(runbooks: Mapping[str, Runbook], incident: Incident) -> frozenset[str]:
-    """Return the steps in which some system has still to act before its people can be told."""
-    return frozenset(
-        step.name
+def _is_acted_everywhere(runbooks: Mapping[str, Runbook], incident: Incident, name: str) -> bool:
+    """Say whether no system has still to act in this step before people can be told of all."""
+    return all(
+        is_final_step(run, step) or is_acted(run, step)
         for run in incident.runs.values()
         for step in runbooks[run.started.system].steps
-        if not is_final_step(run, step) and not is_acted(run, step)
+        if step.name == name
     )
 
 
