@@ -79,3 +79,12 @@ def test_text_from_outside_cannot_break_a_line() -> None:
     table = options_table([odd], elapsed_s=0, goal_s=60)
     assert "\x1b" not in table
     assert "a b" in table
+
+
+def test_the_table_fits_a_terminal_of_80_columns() -> None:
+    asked = options_of(ASKED, {"rebuild": "Ada"})
+    wide = options_table(asked, elapsed_s=60, goal_s=86_400)
+    narrow = options_table(asked, elapsed_s=60, goal_s=86_400, columns=76)
+    assert max(len(line) for line in wide.splitlines()) > 76
+    assert max(len(line) for line in narrow.splitlines()) <= 76
+    assert set(wide.replace("-", "").split()) == set(narrow.replace("-", "").split())

@@ -73,7 +73,11 @@ def test_many_faults_are_reported_at_once_with_place_and_remedy(tmp_path: Path) 
         ),
         ("timeout_s: 2", "timeout_s: soon", "'timeout_s' does not fit 'http.expect': Expected `f"),
         ("host: smtp.example.net, from: status", "host: [x], from: status", "Expected `str`, got"),
-        ("zone: example.com", "zone: 5", "'zone' does not fit 'dns.replace': Expected `str`, got"),
+        (
+            "zone: example.com",
+            "zone: 5",
+            "'zone' does not fit 'records.update': Expected `str`, got",
+        ),
         (
             "        hub: hub\n",
             "        hub: [hub]\n",
@@ -82,7 +86,7 @@ def test_many_faults_are_reported_at_once_with_place_and_remedy(tmp_path: Path) 
         (
             "      zone: ",
             "      record_ttl_s: long\n      zone: ",
-            "'ttl_s' does not fit 'dns.repl",
+            "'ttl_s' does not fit 'records.update'",
         ),
     ],
 )

@@ -16,6 +16,7 @@ from blackstart.bootstrap import (
     report_incident,
 )
 from blackstart.cli.driving import stop_on_signals
+from blackstart.cli.lines import fitted
 from blackstart.cli.options import as_json, moment_of, with_home, with_plan
 from blackstart.cli.ordering import Asked, news_of, people_of
 from blackstart.cli.standing import ask_named, every, find
@@ -159,7 +160,8 @@ def timeline(home: Path, in_json: bool, incident: str | None) -> None:
         return
     people = people_of(opened, incident_named(opened, name))
     for row in timeline_of(facts, people):
-        click.echo(f"{say_moment(row.at)}  {row.who:24} {row.sentence}")
+        moment = say_moment(row.at)
+        click.echo(fitted(f"{moment}  {row.who:24} {row.sentence}", under=len(moment) + 2))
 
 
 @click.command()

@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 
 from blackstart.bootstrap import read_plan_bytes, shapes
-from blackstart.cli.options import with_plan
+from blackstart.cli.lines import fitted
+from blackstart.cli.options import DEFAULT_PLAN, with_plan
 from blackstart.model.errors import PlanRejected, Refused
 from blackstart.planfile.answers import read_answers, split_answers
 from blackstart.planfile.automation import automation_of
@@ -93,14 +94,25 @@ def _list_questions(profile: str) -> None:
 def _ask(profile: str, given: Mapping[str, str]) -> dict[str, str]:
     """Ask at the terminal, each question until its answer is good."""
     answers: dict[str, str] = {}
-    for question in questions_of(needs_of(profile, shapes()), answers):
+    needs = needs_of(profile, shapes())
+    many = sum(1 for _ in questions_of(needs, {}))
+    click.echo(
+        f"{many} questions. Enter takes what stands in [brackets]; all can be changed later."
+    )
+    click.echo("Nothing is written before the last answer; all can be changed later.")
+    for number, question in enumerate(questions_of(needs, answers), start=1):
         answer = given.get(question.key)
         while answer is None or (wrong := question.judge(answer)):
             if answer is not None:
                 click.secho(f"  {wrong}", fg="yellow")
-            answer = str(click.prompt(question.text, default=question.default))
+            answer = _prompt(f"{number}/{many} {question.text}", question.default)
         answers[question.key] = answer.strip()
     return answers
+
+
+def _prompt(text: str, default: str | None) -> str:
+    """Ask once; an empty answer to what has no default comes back empty, to be told why."""
+    return str(click.prompt(text, default=default or "", show_default=bool(default)))
 
 
 def _complete(profile: str, given: Mapping[str, str]) -> dict[str, str]:
@@ -134,16 +146,20 @@ def _unknown(given: Iterable[str], known: list[str]) -> list[str]:
     ]
 
 
+_NEXT = (
+    "Walk through the texts with the people who are asked, then change them in the plan.",
+    "Talk a recovery through at the table: docs/YOUR_OWN_APPLICATION.md says how.",
+    "Prove the backup: restore it once, and look at what came back.",
+    "Then let verbs do one step after the other: `blackstart verbs` lists what there is.",
+)
+
+
 def _say_what_next(path: Path, system: str, automated: str) -> None:
     click.secho(f"{path} is written and valid.", fg="green")
     click.secho(f"{automated}.", bold=True)
     click.echo("What to do next:")
-    click.echo(f"  blackstart check --plan {path}")
-    click.echo(f"  blackstart show --plan {path} {system}")
-    click.echo(
-        "  Walk through the texts with the people who are asked, then change them in the plan."
-    )
-    click.echo("  Prove the backup by restoring it once. Then replace one step after the other:")
-    click.echo(
-        "  give it a `do` with verbs (`blackstart verbs`), and look at `blackstart preview`."
-    )
+    named = "" if path == DEFAULT_PLAN else f" --plan {path}"
+    click.echo(f"  blackstart check{named}")
+    click.echo(f"  blackstart show{named} {system}")
+    for line in _NEXT:
+        click.echo(fitted(f"  {line}", under=2))

@@ -15,6 +15,7 @@ from blackstart.planfile.durations import seconds_of
 
 _LEAP_SECOND = re.compile(r"(\d\d:\d\d):60(.*)$")
 F = TypeVar("F", bound=Callable[..., Any])
+DEFAULT_PLAN = Path("blackstart.yaml")
 
 
 def default_home() -> Path:
@@ -39,7 +40,7 @@ def with_plan(command: F) -> F:
         "--plan",
         "plan_path",
         type=click.Path(path_type=Path, dir_okay=False),
-        default=Path("blackstart.yaml"),
+        default=DEFAULT_PLAN,
         envvar="BLACKSTART_PLAN",
         show_default=True,
         help="The plan file.",

@@ -19,6 +19,7 @@ from blackstart.bootstrap import (
     read_plan,
     shapes,
 )
+from blackstart.cli.lines import fitted
 from blackstart.cli.options import as_json, with_plan
 from blackstart.model.errors import PlanRejected, Refused
 from blackstart.model.graph import critical_path
@@ -158,11 +159,11 @@ def _show(runbook: Runbook) -> None:
     for step in runbook.steps:
         gate = f"  gate: {step.gate}" if step.gate else ""
         owner = f"  owner: {step.owner}" if step.owner else ""
-        click.echo(f"  {step.name}  ({step.title}){owner}{gate}")
+        click.echo(fitted(f"  {step.name}  ({step.title}){owner}{gate}"))
         for action in step.do:
             _show_action(action, is_critical=f"{step.name}.{action.name}" in path)
         for notice in step.notices:
-            click.echo(f"     tell {notice.audience} by {notice.channel}: {notice.kind}")
+            click.echo(fitted(f"     tell {notice.audience} by {notice.channel}: {notice.kind}"))
     click.echo(f"  expected along the critical path (*): {say_duration(expected_s)}")
     click.secho(f"  {automation_of(runbook.steps)}", bold=True)
 
@@ -172,9 +173,9 @@ def _show_action(action: ActionSpec, *, is_critical: bool) -> None:
     after = f"  after {', '.join(action.after)}" if action.after else ""
     vantage = f"  from {action.vantage}" if action.vantage else ""
     took = say_duration(action.expected_s)
-    click.echo(f"   {mark} {action.name:12} {action.use:28} {took:>10}{vantage}{after}")
+    click.echo(fitted(f"   {mark} {action.name:12} {action.use:28} {took:>10}{vantage}{after}"))
     if action.use == MANUAL:
-        click.echo(f"       {action.params.get('text', '')}")
+        click.echo(fitted(f"       {action.params.get('text', '')}", under=7))
 
 
 @click.command()

@@ -16,6 +16,7 @@ from typing import NoReturn
 import click
 
 from blackstart.bootstrap import compile_for, load_verbs, read_plan
+from blackstart.cli.lines import fitted
 from blackstart.cli.options import as_json, with_plan
 from blackstart.cli.plan import mode_of, pairs_of
 from blackstart.engine.offered import build
@@ -71,13 +72,13 @@ def preview(plan_path: Path, system: str, target: str, in_json: bool) -> None:
 
 def _show_step(step: StepSpec) -> None:
     gate = f", after {step.gate} said go" if step.gate else ""
-    click.echo(f"{step.name} ({step.title}){gate}")
+    click.echo(fitted(f"{step.name} ({step.title}){gate}"))
     for notice in step.notices:
-        click.echo(f"  {notice.audience} would be told by {notice.channel}: {notice.kind}")
+        click.echo(fitted(f"  {notice.audience} would be told by {notice.channel}: {notice.kind}"))
 
 
 def _show(one: Seen) -> None:
-    click.echo(f"  {one.action:12} {one.would}")
+    click.echo(fitted(f"  {one.action:12} {one.would}", under=15))
     for name in one.known_after:
         click.echo(f"  {'':12} known after {name}")
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import click
 
+from blackstart.cli.lines import columns_here
 from blackstart.model.answering import commands_for, system_of
 from blackstart.model.errors import BlackstartError, Refused
 from blackstart.model.events import INSTALLATION, Option
@@ -19,6 +20,7 @@ from blackstart.model.words import say_duration, say_moment, say_option
 from blackstart.ports.journal import Journal
 from blackstart.reports.options import options_of, options_table
 
+_INSET = 4  # of what belongs to a question
 ONLY = "."  # stands for the only incident that is open
 
 
@@ -130,8 +132,9 @@ def _side_by_side(incident: Incident, ask: AskView, now: datetime) -> Iterator[s
         ),
         elapsed_s=(now - incident.outage_start).total_seconds(),
         goal_s=max(goals_s, default=0.0),
+        columns=columns_here() - _INSET,
     )
-    yield from (f"    {line}" for line in table.splitlines())
+    yield from (f"{' ' * _INSET}{line}" for line in table.splitlines())
 
 
 def _title(incident: Incident, ask: AskView) -> str:

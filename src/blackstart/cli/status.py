@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from blackstart.cli.lines import fitted
 from blackstart.cli.options import as_json, with_home
 from blackstart.cli.standing import as_rows, every, find, lines_of
 from blackstart.model.codec import to_bytes
@@ -50,7 +51,7 @@ def status(home: Path, in_json: bool, incident: str | None, watch: bool) -> None
 def _show(journal: Journal, clock: SystemClock, incident: str | None) -> None:
     found = (find(journal, incident),) if incident else every(journal)
     for line in lines_of(journal, found, clock.now()):
-        click.echo(line)
+        click.echo(fitted(line))
 
 
 def _watch(journal: Journal, clock: SystemClock, incident: str | None) -> None:

@@ -119,25 +119,33 @@ def general_questions(answers: dict[str, str]) -> Iterator[Question]:
     """
     yield Question(key="organisation", text="Organisation", check=_anything)
     yield Question(key="system", text="Short name of the system", check=_name, default="app")
-    yield Question(key="public_name", text="Name under which users reach it", check=_host)
+    yield Question(
+        key="public_name", text="Host name that users open (as app.example.com)", check=_host
+    )
     yield Question(key="commander", text="CTO, who leads a recovery (Name <mail>)", check=_person)
     yield Question(key="deputy", text="Deputy of the CTO (Name <mail>)", check=_person)
     yield Question(key="ceo", text="CEO (Name <mail>)", check=_person)
     both = ", ".join(answers[key] for key in ("commander", "deputy") if key in answers)
-    yield Question(key="engineering", text="Engineers, with commas", check=_people, default=both)
+    yield Question(
+        key="engineering", text="Engineers (Name <mail>, …)", check=_people, default=both
+    )
     team = answers.get("engineering", both)
-    yield Question(key="devops", text="Devops, with commas", check=_people, default=team)
+    yield Question(key="devops", text="Operators (Name <mail>, …)", check=_people, default=team)
     yield Question(
         key="slack", text=f"Slack channel for incidents, or {NONE}", check=_channel, default=NONE
     )
-    yield Question(key="mail_server", text="Mail server that does not run here", check=_server)
-    yield Question(key="rto", text="Back within (RTO)", check=_duration, default="24h")
+    yield Question(
+        key="mail_server",
+        text="Mail server that outlives the system (mail.example.net)",
+        check=_server,
+    )
+    yield Question(key="rto", text="Back in service within (RTO)", check=_duration, default="24h")
     yield Question(
         key="rpo", text="At most this much data lost (RPO)", check=_duration, default="1h"
     )
     for key in ("database", "files"):
-        text = f"Where the backup of the {key} lies; {NONE} = there is no such state; "
-        text += f"{UNPROTECTED} REASON = there is no backup"
+        text = f"Where the backup of the {key} lies ({NONE}: it has no {key}; "
+        text += f"{UNPROTECTED} WHY: there is no backup)"
         default = None if key == "database" else NONE
         yield Question(key=key, text=text, check=_backup, default=default)
 

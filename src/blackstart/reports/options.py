@@ -17,8 +17,10 @@ from blackstart.reports.phrases import plain
 
 UNKNOWN = "not known"
 _HEADS = ("Option", "Expected", "Goal", "Data lost", "Reversible", "Said by")
-_WIDTHS = (28, 12, 10, 18, 26, 16)
 _GAP = "  "
+_WIDE = (28, 12, 10, 18, 26, 16)
+_NARROW = (13, 11, 9, 12, 12, 9)  # for a terminal of 80 columns
+_Widths = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +54,20 @@ def options_of(asked: Iterable[Asked], said_by: Mapping[str, str]) -> tuple[Opti
     )
 
 
-def options_table(options: Iterable[Option], *, elapsed_s: float, goal_s: float) -> str:
+def options_table(
+    options: Iterable[Option], *, elapsed_s: float, goal_s: float, columns: int = 120
+) -> str:
     """Return the options as a table of plain text, in the order given.
 
-    `elapsed_s` is how long the outage has lasted, `goal_s` the time within which it is to be over.
+    `elapsed_s` is how long the outage has lasted, `goal_s` the time within which it is to be over,
+    `columns` how wide the place is.
     """
-    rows = [_HEADS, tuple("-" * width for width in _WIDTHS)]
-    lines = [_line(row) for row in rows]
+    widths = _WIDE if columns >= sum(_WIDE) + len(_GAP) * (len(_WIDE) - 1) else _NARROW
+    rows = [_HEADS, tuple("-" * width for width in widths)]
+    lines = [_line(row, widths) for row in rows]
     for option in options:
-        lines += _lines(_cells(option, goal_s - elapsed_s))
-        lines += [f"{_GAP}{line}" for line in wrap(plain(option.meaning), sum(_WIDTHS))]
+        lines += _lines(_cells(option, goal_s - elapsed_s), widths)
+        lines += [f"{_GAP}{line}" for line in wrap(plain(option.meaning), sum(widths))]
     left_s = goal_s - elapsed_s
     past = f"it is past by {say_duration(-left_s)}"
     said = f"{say_duration(left_s)} are left" if left_s >= 0 else past
@@ -86,16 +92,16 @@ def _against(expected_s: float | None, left_s: float) -> str:
     return "met" if expected_s <= left_s else "missed"
 
 
-def _lines(cells: tuple[str, ...]) -> list[str]:
+def _lines(cells: tuple[str, ...], widths: _Widths) -> list[str]:
     """Return the cells as one or more lines, each cell wrapped in its column."""
-    columns = [wrap(cell, width) or [""] for cell, width in zip(cells, _WIDTHS, strict=True)]
+    columns = [wrap(cell, width) or [""] for cell, width in zip(cells, widths, strict=True)]
     height = max(len(column) for column in columns)
     return [
-        _line(tuple(column[number] if number < len(column) else "" for column in columns))
+        _line(tuple(column[number] if number < len(column) else "" for column in columns), widths)
         for number in range(height)
     ]
 
 
-def _line(cells: tuple[str, ...]) -> str:
-    padded = (cell.ljust(width) for cell, width in zip(cells, _WIDTHS, strict=True))
+def _line(cells: tuple[str, ...], widths: _Widths) -> str:
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
     return _GAP.join(padded).rstrip()
