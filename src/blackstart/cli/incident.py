@@ -166,20 +166,23 @@ def timeline(home: Path, in_json: bool, incident: str | None) -> None:
 
 @click.command()
 @with_home
+@as_json
 @click.argument("incident", required=False)
-def postmortem(home: Path, incident: str | None) -> None:
+def postmortem(home: Path, in_json: bool, incident: str | None) -> None:
     """Print the draft of the post-mortem of INCIDENT as the record tells it now."""
     opened = open_home(home)
     name = newest_or(opened, incident)
     house = house_of(opened, name)
     facts = opened.journal.read(name)
-    click.echo(house.draft(incident_named(opened, name), facts).decode())
+    draft = house.draft(incident_named(opened, name), facts).decode()
+    click.echo(to_bytes({"incident": name, "document": draft}) if in_json else draft)
 
 
 @click.command()
 @with_home
+@as_json
 @click.argument("incident")
-def recover(home: Path, incident: str) -> None:
+def recover(home: Path, in_json: bool, incident: str) -> None:
     """Drive INCIDENT from here, in the foreground, and show what happens.
 
     It ends when the systems are restored (with exit code 3 when not all of it is whole), or with
@@ -192,13 +195,22 @@ def recover(home: Path, incident: str) -> None:
 
     def show(state: Incident) -> bool:
         if state.seq > told[0]:
-            for row in news_of(opened, state, told[0]):
-                click.echo(f"{say_moment(row.at)}  {row.sentence}")
+            _show_since(opened, state, told[0], in_json=in_json)
             told[0] = state.seq
         return is_waiting(house.plan, house.runbooks, state, house.clock.now())
 
     state = drive(house, name, stop_on_signals(), show)
     require_whole_end(state)
+
+
+def _show_since(home: Home, incident: Incident, seq: int, *, in_json: bool) -> None:
+    """Show what happened after number `seq`: a line for each fact."""
+    if in_json:
+        for fact in home.journal.read(incident.id, seq):
+            click.echo(to_bytes(fact))
+        return
+    for row in news_of(home, incident, seq):
+        click.echo(f"{say_moment(row.at)}  {row.sentence}")
 
 
 def require_whole_end(state: Incident) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -34,14 +34,14 @@ class Asked:
     why: str
     in_json: bool
 
-    def carry_out(self, make: Make) -> None:
+    def carry_out(self, make: Make, also: Mapping[str, str] | None = None) -> None:
         """Record what follows, and say what became of it and who drives it on."""
-        self.show(lambda: order(self.home, self.incident, make, by=self.person))
+        self.show(lambda: order(self.home, self.incident, make, by=self.person), also)
 
-    def show(self, act: Callable[[], Incident]) -> None:
-        """Act, and show the facts that came of it."""
+    def show(self, act: Callable[[], Incident], also: Mapping[str, str] | None = None) -> None:
+        """Act, and show the facts that came of it; before them the texts that go with it."""
         before = incident_named(self.home, self.incident).seq
-        show_news(self.home, act(), before, in_json=self.in_json)
+        show_news(self.home, act(), before, in_json=self.in_json, also=also or {})
 
     def answer(self, text: str) -> Answer:
         """Return an answer of this person."""
@@ -95,7 +95,14 @@ def news_of(home: Home, incident: Incident, before: int) -> tuple[TimelineRow, .
     return tuple(row for row in rows if row.seq > before)
 
 
-def show_news(home: Home, incident: Incident, before: int, *, in_json: bool) -> None:
+def show_news(
+    home: Home,
+    incident: Incident,
+    before: int,
+    *,
+    in_json: bool,
+    also: Mapping[str, str],
+) -> None:
     """Show the facts that came after number `before`."""
     facts = home.journal.read(incident.id, before)
     if in_json:
@@ -105,11 +112,12 @@ def show_news(home: Home, incident: Incident, before: int, *, in_json: bool) -> 
             "facts": facts,
             "open": [ask.opened.ask for ask in incident.open_asks()],
             "driver": home.journal.holder(incident.id),
+            **also,
         }
         click.echo(to_bytes(rows))
         return
-    for row in news_of(home, incident, before):
-        click.echo(row.sentence)
+    for text in (*also.values(), *(row.sentence for row in news_of(home, incident, before))):
+        click.echo(text)
     if not home.journal.holder(incident.id):
         click.secho(
             f"Nobody drives {incident.id}: `blackstart agent` does, for all incidents; "

@@ -204,11 +204,10 @@ def amend(asked: Asked, plan_path: Path) -> None:
     before = incident_named(asked.home, asked.incident).plan
     old = asked.home.evidence.fetch(before).decode("utf-8", "replace").splitlines()
     new = plan_path.read_text("utf-8", "replace").splitlines() if plan_path.exists() else []
-    if not asked.in_json:
-        for line in unified_diff(old, new, "the plan in force", str(plan_path), lineterm="", n=1):
-            click.echo(line)
+    differs = unified_diff(old, new, "the plan in force", str(plan_path), lineterm="", n=1)
     asked.show(
-        lambda: amend_plan(asked.home, asked.incident, plan_path, by=asked.person, why=asked.why)
+        lambda: amend_plan(asked.home, asked.incident, plan_path, by=asked.person, why=asked.why),
+        also={"diff": "\n".join(differs)},
     )
 
 
@@ -222,12 +221,11 @@ def handover(asked: Asked, taker: str, role: str) -> None:
     facts = asked.home.journal.read(asked.incident)
     card = handover_card(facts, tuple(runbooks.values()), plan, asked.home.clock.now())
     digest = asked.home.evidence.keep("handover.txt", card.encode())
-    if not asked.in_json:
-        click.echo(card)
     asked.carry_out(
         lambda known, state: commands.hand_over(
             known.plan, state, role, taker, by=asked.person, card=digest
-        )
+        ),
+        also={"card": card},
     )
 
 

@@ -44,6 +44,12 @@ def open_ask(incident: Incident, kind: str, stem: str = "") -> AskView:
 
 def acknowledge(known: Known, incident: Incident, given: Answer) -> tuple[ev.Event, ...]:
     """Take the incident on."""
+    asked = incident.asks.get("acknowledge")
+    if asked and asked.answer:
+        raise Refused(
+            f"{asked.answer.by} has taken the incident on already.",
+            f"`blackstart handover {incident.id} --to PERSON` passes it on.",
+        )
     return answer(known, incident, open_ask(incident, "acknowledge").opened.ask, given)
 
 
@@ -266,6 +272,12 @@ def amend(
 
 def close(known: Known, incident: Incident, given: Answer) -> tuple[ev.Event, ...]:
     """Sign the post-mortem off; the incident is closed."""
+    _require_open(incident)
+    if incident.state not in (IncidentState.RESTORED, IncidentState.STOOD_DOWN):
+        raise Refused(
+            f"The incident is {incident.state}: there is nothing to sign off yet.",
+            "It is closed once every system is restored, or once it was stood down.",
+        )
     return answer(known, incident, open_ask(incident, "signoff").opened.ask, given)
 
 
