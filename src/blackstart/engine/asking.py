@@ -15,7 +15,7 @@ from blackstart.model import orders
 from blackstart.model.asks import ANSWERS, LATER
 from blackstart.model.authority import TEAM, next_asked, persons_asked, role_of_owner
 from blackstart.model.commands import OPTIONS
-from blackstart.model.incident import AskView, Incident, RunView, StepView
+from blackstart.model.incident import Incident, RunView, StepView
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Plan
 from blackstart.model.references import substitute
@@ -41,6 +41,9 @@ _MEANINGS = dict(OPTIONS) | {
 }
 
 
+_BY_HAND = (IncidentState.REPORTED, IncidentState.ACKNOWLEDGED, IncidentState.RECOVERING)
+
+
 def asks_to_open(
     plan: Plan,
     runbooks: Mapping[str, Runbook],
@@ -52,17 +55,14 @@ def asks_to_open(
 
     Questions about a single run are looked for in `runs`.
     """
-    if incident.state in (IncidentState.REPORTED, IncidentState.ACKNOWLEDGED):
-        for run in runs:
-            yield from _by_hand(plan, runbooks[run.started.system], incident, run, now)
+    for run in runs:
+        yield from _of_run(plan, runbooks[run.started.system], incident, run, now)
     match incident.state:
         case IncidentState.REPORTED:
             yield from _new(incident, _acknowledge(plan, incident, now))
         case IncidentState.ACKNOWLEDGED:
             yield from _when_acknowledged(plan, incident, now)
         case IncidentState.RECOVERING:
-            for run in runs:
-                yield from _of_run(plan, runbooks[run.started.system], incident, run, now)
             yield from _of_customers(plan, incident)
         case IncidentState.RESTORED | IncidentState.STOOD_DOWN:
             yield from _when_over(plan, incident)
@@ -243,12 +243,15 @@ def _seen(incident: Incident) -> tuple[str, ...]:
 def _of_run(
     plan: Plan, runbook: Runbook, incident: Incident, run: RunView, now: datetime
 ) -> Iterator[ev.Event]:
+    if incident.state in _BY_HAND:
+        yield from _by_hand(plan, runbook, incident, run, now)
+    if incident.state is not IncidentState.RECOVERING:
+        return
     for step in runbook.steps:
         if step.gate and is_ready(incident, run, step):
             yield from _gate(plan, runbook, incident, run, step, now)
         if run.step(step.name).state is StepState.FAILED:
             yield from _stopped(plan, incident, run, step, now)
-    yield from _by_hand(plan, runbook, incident, run, now)
     for (of, name), failed in incident.undo_failed.items():
         if of == run.started.run:
             yield from _undo(plan, incident, of, name, failed)
@@ -304,7 +307,7 @@ def _undo(
 ) -> Iterator[ev.AskOpened]:
     stem = f"undo:{run}:{step}"
     earlier = [ask for name, ask in incident.asks.items() if name.startswith(stem)]
-    if any(_is_open(ask) for ask in earlier):
+    if any(ask.ended_at is None for ask in earlier):
         return
     text = f"'{step}' could not be taken back: {failed.summary}"
     name = f"{stem}:{len(earlier) + 1}"
@@ -372,7 +375,7 @@ def _stopped(
 ) -> Iterator[ev.AskOpened]:
     stem = f"stopped:{run.started.run}:{step.name}"
     earlier = [ask for name, ask in incident.asks.items() if name.startswith(stem)]
-    if any(_is_open(ask) for ask in earlier):
+    if any(ask.ended_at is None for ask in earlier):
         return
     view = run.step(step.name)
     hints = tuple(action.hint for action in view.actions.values() if action.hint)
@@ -388,10 +391,6 @@ def _stopped(
         run=run.started.run,
         step=step.name,
     )
-
-
-def _is_open(ask: AskView) -> bool:
-    return ask.ended_at is None
 
 
 def _signoff(plan: Plan, incident: Incident) -> ev.AskOpened:
