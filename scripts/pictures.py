@@ -108,6 +108,11 @@ def photograph(
         "--headless=new",
         "--no-sandbox",  # root has no user namespace sandbox; the page is our own and has no script
         "--disable-gpu",
+        "--disable-quic",  # it looks at a file and asks nobody anything
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
         "--hide-scrollbars",
         f"--user-data-dir={page.parent / 'profile'}",
         f"--window-size={size_px[0]},{size_px[1]}",
