@@ -136,9 +136,9 @@ def test_what_was_taken_back_is_asked_no_more(world: World, journal: Journal) ->
     run = next(iter(incident.runs.values()))
     now = SystemClock().now()
     assert [*asks_to_open(world.plan, world.runbooks, incident, now, [run])] == []
-    assert len(left_to_customers(incident)) == 2
+    assert len(left_to_customers(run)) == 2
     run.steps["update_dns"].state = StepState.WAITING
-    assert left_to_customers(incident) == {}
+    assert left_to_customers(run) == {}
     found = [*asks_to_open(world.plan, world.runbooks, incident, now, [run])]
     assert [type(event) for event in found] == [AskWithdrawn, AskWithdrawn]
 

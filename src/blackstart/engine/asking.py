@@ -57,16 +57,15 @@ def asks_to_open(
     """
     for run in runs:
         yield from _of_run(plan, runbooks[run.started.system], incident, run, now)
+        yield from _of_customers(plan, incident, run)
     match incident.state:
         case IncidentState.REPORTED:
             yield from _new(incident, _acknowledge(plan, incident, now))
         case IncidentState.ACKNOWLEDGED:
             yield from _when_acknowledged(plan, incident, now)
-        case IncidentState.RECOVERING:
-            yield from _of_customers(plan, incident)
         case IncidentState.RESTORED | IncidentState.STOOD_DOWN:
             yield from _when_over(plan, incident)
-        case IncidentState.CLOSED:
+        case IncidentState.RECOVERING | IncidentState.CLOSED:
             return
 
 
@@ -85,7 +84,6 @@ def _when_over(plan: Plan, incident: Incident) -> Iterator[ev.Event]:
             yield ev.AskWithdrawn(ask=ask.opened.ask, reason=f"the incident is {incident.state}")
     for (run, step), failed in incident.undo_failed.items():
         yield from _undo(plan, incident, run, step, failed)
-    yield from _of_customers(plan, incident)
     if incident.postmortem:
         yield from _new(incident, _signoff(plan, incident))
 
@@ -353,12 +351,13 @@ def _gate(
     )
 
 
-def _of_customers(plan: Plan, incident: Incident) -> Iterator[ev.Event]:
+def _of_customers(plan: Plan, incident: Incident, run: RunView) -> Iterator[ev.Event]:
     """Yield a question about what each customer has to do; it is withdrawn with its step."""
-    left = left_to_customers(incident)
+    left = left_to_customers(run)
     role = LIAISON if LIAISON in plan.roles else COMMANDER
     for ask in incident.open_asks():
-        if ask.opened.kind == "customer" and ask.opened.ask not in left:
+        about = (ask.opened.kind, ask.opened.run)
+        if about == ("customer", run.started.run) and ask.opened.ask not in left:
             yield ev.AskWithdrawn(ask=ask.opened.ask, reason="the move was taken back")
     for name, one in left.items():
         asked = _ask(plan, incident, "customer", name, one.question, role=role, facts=one.sentences)
