@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 . scripts/talk.sh
 
 missed=0
-[ "$#" -gt 0 ] || set -- start status plan journal scale recovery
+[ "$#" -gt 0 ] || set -- start status plan journal resume scale recovery
 for part in "$@"; do
     if [ ! -f "bench/$part.py" ]; then
         say "bench/$part.py is not there: not measured"
