@@ -81,7 +81,7 @@ def skip(world: World, journal: Journal, step: str, *, by: str = "p1") -> Incide
     )
 
 
-def undo(world: World, journal: Journal, step: str) -> Incident:
+def undo(world: World, journal: Journal, step: str, *, and_later: bool = False) -> Incident:
     return give(
         world,
         journal,
@@ -93,6 +93,7 @@ def undo(world: World, journal: Journal, step: str) -> Incident:
             step,
             by="p1",
             why="wrong place",
+            and_later=and_later,
         ),
     )
 

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from blackstart.bootstrap import open_home
 from blackstart.reports.timeline import timeline
-from tests.chaos.day import Day, play_day
+from tests.chaos.day import Day, drawn, play_day
 from tests.chaos.deaths import IS_OF_AGENT, Kind
 from tests.chaos.drills import play_drill
 from tests.chaos.quick import SYSTEM
@@ -114,12 +114,18 @@ def _print(table: Table) -> None:
 def play(folder: Path, seed: int, numbers: Sequence[int], lanes: int) -> list[Day]:
     """Play the undisturbed day, then the others side by side."""
     with running_postgres(folder / "postgres") as server:
-        calm = play_day(folder, server, seed=seed, number=0, undisturbed=None)
+        calm = play_day(folder, server, seed=seed, number=0, ahead=[], undisturbed=None)
         _progress(calm)
         with ThreadPoolExecutor(lanes) as pool:
             running = [
                 pool.submit(
-                    play_day, folder, server, seed=seed, number=number, undisturbed=calm.end
+                    play_day,
+                    folder,
+                    server,
+                    seed=seed,
+                    number=number,
+                    ahead=drawn(seed, number),
+                    undisturbed=calm.end,
                 )
                 for number in numbers
             ]
@@ -156,9 +162,9 @@ def show(days: list[Day], seed: int) -> None:
     kinds = Counter(one.death.kind for day in days for one in day.dealt)
     click.echo(
         f"{sum(n for kind, n in kinds.items() if kind in IS_OF_AGENT)} deaths of the agent "
-        f"({kinds[Kind.KILL] + kinds[Kind.TREE]} by kill -9), {kinds[Kind.CHILD]} of children, "
-        f"{kinds[Kind.PERSON]} of commands; {sum(not day.problems for day in days)} of {len(days)} "
-        "days came to the same end"
+        f"({kinds[Kind.KILL] + kinds[Kind.TREE] + kinds[Kind.REBOOT]} by kill -9), "
+        f"{kinds[Kind.CHILD]} of children, {kinds[Kind.PERSON]} of commands; "
+        f"{sum(not day.problems for day in days)} of {len(days)} days came to the same end"
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from blackstart.cli.follow import Followed
 from blackstart.model import events as ev
 from blackstart.model.incident import Incident
+from blackstart.model.orders import StepUndone
 from blackstart.ports.journal import QueuedDelivery
 from blackstart.providers.email import message_id_of
 from blackstart.sandbox.layout import Layout
@@ -100,7 +101,10 @@ def _of_record(followed: Followed) -> Iterator[str]:
         for fact in followed.facts
         if isinstance(fact.event, ev.ActionEnded) and fact.event.outcome == "done"
     )
-    yield from (f"{'.'.join(name[1:])} was done {n} times" for name, n in done.items() if n > 1)
+    undone = Counter(f.event.step for f in followed.facts if isinstance(f.event, StepUndone))
+    for name, times in done.items():
+        if times > 1 + undone[name[1]]:
+            yield f"{'.'.join(name[1:])} was done {times} times"
 
 
 def _of_commands(quick: Quick, keys: set[str]) -> Iterator[str]:

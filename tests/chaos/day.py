@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import sys
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -16,8 +17,10 @@ from blackstart.bootstrap import open_home
 from blackstart.cli.follow import Followed
 from blackstart.engine.runner import is_finished
 from blackstart.model.incident import Incident
+from blackstart.model.steering import MOVE_OF_TRAFFIC
 from blackstart.world import process
 from blackstart.world.clock import wait_until
+from blackstart.world.sites import load_site
 from tests.chaos.counts import End, count_problems, end_of
 from tests.chaos.deaths import IS_OF_AGENT, Dealt, Death, Kind, draw, strike, under_way
 from tests.chaos.people import People
@@ -130,10 +133,13 @@ class _Player:
             self._note(death)
             self.started_seq = self._seq()
             return
-        if not strike(self.agent.pid, death.kind, self.random):
+        if death.kind is Kind.REBOOT and _is_past_return(incident):
+            death = replace(death, kind=Kind.KILL)  # a lost site is another incident then
+        site = load_site(self.quick.root / "sites", "recovery")
+        if not strike(self.agent.pid, death.kind, self.random, site):
             self.started_seq = self._seq()  # nobody to die: its turn is over
             return
-        if death.kind in (Kind.KILL, Kind.TREE):
+        if death.kind in (Kind.KILL, Kind.TREE, Kind.REBOOT):
             wait_until(lambda: not self._is_alive(), timeout_s=10, every_s=0.002)
         elif death.kind is Kind.TERM and not wait_until(lambda: not self._is_alive(), timeout_s=30):
             self.problems.append("the agent did not end within 30 s of SIGTERM")
@@ -160,13 +166,23 @@ class _Player:
             self.followed.read()
             return self._drives() or self._is_over()
 
-        if not wait_until(drives, timeout_s=_TAKE_OVER_S):
+        # One that sleeps in the middle of a write keeps the record locked: nobody can write then,
+        # and each that tries says who holds it.
+        if not wait_until(drives, timeout_s=_TAKE_OVER_S) and not self._is_locked():
             self.problems.append("nobody took over from an agent that was stopped")
         os.kill(stopped.pid, signal.SIGCONT)
         # Let it find out that it was replaced, in the middle of what it was doing.
         wait_until(self._is_over, timeout_s=self.random.uniform(0.0, 1.5), every_s=0.05)
         if not process.end(stopped.pid, stopped.started_ticks, grace_s=30):
             self.problems.append("the agent that was replaced did not end")
+
+    def _is_locked(self) -> bool:
+        with closing(sqlite3.connect(self.quick.home / "journal.db", timeout=0)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+        return False
 
     def _is_alive(self) -> bool:
         assert self.agent is not None
@@ -180,19 +196,33 @@ class _Player:
         self.started_seq = self._seq()
 
 
-def play_day(
-    folder: Path, server: Server, *, seed: int, number: int, undisturbed: End | None
-) -> Day:
-    """Play one day; without `undisturbed` nobody dies, and its end is what others are held to."""
-    began_s = time.monotonic()
+def _is_past_return(incident: Incident) -> bool:
+    return any(run.step(MOVE_OF_TRAFFIC).started_at for run in incident.runs.values())
+
+
+def drawn(seed: int, number: int) -> list[Death]:
+    """Return the deaths of a day."""
     random = Random(f"{seed}/{number}")
-    ahead = [] if undisturbed is None else draw(random, random.randint(DEATHS_LEAST, DEATHS_MOST))
+    return draw(random, random.randint(DEATHS_LEAST, DEATHS_MOST))
+
+
+def play_day(
+    folder: Path,
+    server: Server,
+    *,
+    seed: int,
+    number: int,
+    ahead: list[Death],
+    undisturbed: End | None,
+) -> Day:
+    """Play one day with the deaths ahead; its end is compared with the undisturbed one."""
+    began_s = time.monotonic()
     root = folder / f"day-{number}"
     root.mkdir()
     with opened_quick(root, server) as quick:
         player = _Player(
             quick=quick,
-            random=random,
+            random=Random(f"{seed}/{number}/victims"),
             people=People(quick=quick),
             ahead=ahead,
             followed=Followed(home=open_home(quick.home)),

@@ -14,6 +14,7 @@ from random import Random
 from blackstart.model.incident import Incident
 from blackstart.model.states import ActionState, DeliveryState
 from blackstart.ports.journal import Journal
+from blackstart.world.sites import Site
 
 
 class Kind(StrEnum):
@@ -21,6 +22,7 @@ class Kind(StrEnum):
 
     KILL = "kill -9"
     TREE = "kill -9 of all its processes"
+    REBOOT = "everything gone, the site too"
     TERM = "SIGTERM"
     STOP = "SIGSTOP, take-over, SIGCONT"
     CHILD = "kill -9 of a child"
@@ -31,12 +33,13 @@ class Kind(StrEnum):
 WEIGHTS = {
     Kind.KILL: 60,
     Kind.TREE: 12,
+    Kind.REBOOT: 4,
     Kind.TERM: 8,
     Kind.STOP: 3,
     Kind.CHILD: 8,
     Kind.PERSON: 9,
 }
-IS_OF_AGENT = frozenset({Kind.KILL, Kind.TREE, Kind.TERM, Kind.STOP})
+IS_OF_AGENT = frozenset({Kind.KILL, Kind.TREE, Kind.REBOOT, Kind.TERM, Kind.STOP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +86,7 @@ def descendants(pid: int) -> tuple[int, ...]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with suppress(OSError):
-                fields = (folder / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-                parents.setdefault(int(fields[1]), []).append(int(folder.name))
+                parents.setdefault(parent_of(folder), []).append(int(folder.name))
     found: list[int] = []
     ahead = [pid]
     while ahead:
@@ -94,13 +96,32 @@ def descendants(pid: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def strike(pid: int, kind: Kind, random: Random) -> bool:
+def parent_of(folder: Path) -> int:
+    """Return the parent of the process with this folder in /proc. Raises OSError."""
+    return int((folder / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
+
+
+def of_its_unit(pid: int) -> tuple[int, ...]:
+    """Return what of it systemd would end with it: what lives on has a control group of its own."""
+    return tuple(one for one in descendants(pid) if _group_of(one) == _group_of(pid))
+
+
+def _group_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cgroup").read_text("ascii")
+    except OSError:
+        return ""
+
+
+def strike(pid: int, kind: Kind, random: Random, site: Site | None) -> bool:
     """Deal the death; False when there was nobody to die."""
     victims: tuple[int, ...] = (pid,)
     if kind is Kind.TREE:
-        victims = (pid, *_shuffled(descendants(pid), random))
+        victims = (pid, *_shuffled(of_its_unit(pid), random))
+    elif kind is Kind.REBOOT:
+        victims = (*((site.init_pid,) if site else ()), pid, *descendants(pid))
     elif kind is Kind.CHILD:
-        victims = _shuffled(descendants(pid), random)[:1]
+        victims = _shuffled(of_its_unit(pid), random)[:1]
     number = {Kind.TERM: signal.SIGTERM, Kind.STOP: signal.SIGSTOP}.get(kind, signal.SIGKILL)
     for victim in victims:
         with suppress(ProcessLookupError):

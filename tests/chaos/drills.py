@@ -25,7 +25,7 @@ from blackstart.cli.follow import Followed
 from blackstart.model.errors import BlackstartError
 from blackstart.model.states import ActionState
 from blackstart.world.clock import wait_until
-from tests.chaos.deaths import descendants, under_way
+from tests.chaos.deaths import descendants, parent_of, under_way
 
 AGENT, WATCH, RESTORE, BOTH = "agent", "watch", "child of the restore", "agent and restore"
 LIMIT_S = 1200.0
@@ -145,9 +145,10 @@ class _Hunt:
             return
         site = str(self.followed.home.folder.parent / "sites" / "recovery")
         running = dict.fromkeys(("restore", "postgres", "platform"), 0)
-        for words in _everybody():
-            text = " ".join(words)
-            if site in text:
+        there = {pid: (parent, words) for pid, parent, words in _everybody() if site in str(words)}
+        for parent, words in there.values():
+            # What they fork looks like them for a moment.
+            if there.get(parent, (0, [""]))[1][0] != words[0]:
                 running["restore"] += words[0].endswith("pgbackrest") and words[-1] == "restore"
                 running["postgres"] += words[0] == "postgres" and "-D" in words
                 running["platform"] += words[0] == "node" and words[-1].endswith("forge/app.js")
@@ -228,10 +229,12 @@ def _words(pid: int) -> list[str]:
     return content.decode("utf-8", "replace").rstrip("\0").split("\0") if content else []
 
 
-def _everybody() -> Iterator[list[str]]:
+def _everybody() -> Iterator[tuple[int, int, list[str]]]:
+    """Yield pid, parent and command line of everybody."""
     for path in Path("/proc").iterdir():
         if path.name.isdigit() and (words := _words(int(path.name))):
-            yield words
+            with suppress(OSError):
+                yield int(path.name), parent_of(path), words
 
 
 def _problems_of(played: Drill, reports: Path) -> Iterator[str]:

@@ -11,11 +11,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from blackstart.model.incident import AskView, Incident
 from tests.chaos.quick import COMMANDER, DEPUTY, Quick
 
+_GONE = "there is no living site"
 _AGAIN_S = 1.0  # until a question that is still open after its command is answered anew
 
 
@@ -47,16 +50,20 @@ class People:
                 continue
             self.typed.pop(name)
             self.again_at_s[name] = now_s + _AGAIN_S
+        if incident.paused and not incident.undoing:
+            self._say("paused", lambda: ("resume", incident.id, "--as", COMMANDER))
         for ask in incident.open_asks():
-            name = ask.opened.ask
-            if name not in self.typed and now_s >= self.again_at_s.get(name, 0.0):
-                self._type(name, self._answer(incident, ask))
+            self._say(ask.opened.ask, partial(self._answer, incident, ask))
 
     def end(self) -> None:
         """End what is still being typed."""
         for command in self.typed.values():
             command.kill()
             command.wait()
+
+    def _say(self, name: str, choose: Callable[[], tuple[str, ...]]) -> None:
+        if name not in self.typed and time.monotonic() >= self.again_at_s.get(name, 0.0):
+            self._type(name, choose())
 
     def _type(self, name: str, words: tuple[str, ...]) -> None:
         with (self.quick.root / "people.log").open("ab") as log:
@@ -80,16 +87,23 @@ class People:
                 return ("approve", incident.id, step, "--as", DEPUTY)
             case "manual":
                 return (*_done(incident, step), *self._evidence)
-            case "stopped" if step == "assess_damage":
-                self._do_once()
-                return (*_done(incident, step), *self._evidence)
             case "stopped":
-                (self.quick.root / "repaired").touch()
-                return ("step", "retry", incident.id, step, "--as", COMMANDER)
+                return self._after_stop(incident, ask)
             case "signoff":
                 return ("close", incident.id, "--as", COMMANDER)
             case _:
                 return ("answer", incident.id, ask.opened.ask, "noted", "--as", ask.persons[0])
+
+    def _after_stop(self, incident: Incident, ask: AskView) -> tuple[str, ...]:
+        step = ask.opened.step
+        if _GONE in ask.opened.text:
+            undo = ("step", "undo", incident.id, "create_environment", "--and-later")
+            return (*undo, "--as", COMMANDER, "--why", "its machine was restarted")
+        if step == "assess_damage":
+            self._do_once()
+            return (*_done(incident, step), *self._evidence)
+        (self.quick.root / "repaired").touch()
+        return ("step", "retry", incident.id, step, "--as", COMMANDER)
 
     @property
     def _evidence(self) -> tuple[str, ...]:

@@ -139,7 +139,10 @@ def retry(asked: Asked, step_name: str, system: str) -> None:
 
 @step.command()
 @_of_step
-def undo(asked: Asked, step_name: str, system: str) -> None:
+@click.option(
+    "--and-later", is_flag=True, help="Also every step that stands on it, the last first."
+)
+def undo(asked: Asked, step_name: str, system: str, *, and_later: bool) -> None:
     """Take back what STEP did, and pause; `blackstart resume` lets it start again."""
     asked.carry_out(
         lambda known, state: orders.undo(
@@ -150,5 +153,6 @@ def undo(asked: Asked, step_name: str, system: str) -> None:
             step_name,
             by=asked.person,
             why=asked.why,
+            and_later=and_later,
         )
     )

@@ -22,6 +22,7 @@ from blackstart.model.incident import Incident, RunView
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Phase, Runbook
 from blackstart.model.states import IncidentState, StepState
+from blackstart.model.steering import standing_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ def decide(
     return (
         *notices(plan, runbooks, incident, now, runs),
         *_acts(runbooks, incident, runs),
-        *(TakeBack(run=run, step=step) for run, step in incident.undoing),
+        *_take_backs(runbooks, incident),
         *(Draft() for _ in range(_wants_draft(incident))),
         *_wake_ups(plan, incident),
     )
@@ -161,6 +162,7 @@ def _of_runs(
     for run in runs:
         runbook = runbooks[run.started.system]
         yield from stepping.step_events(runbook, incident, run)
+        yield from stepping.asks_overtaken(incident, run)
         yield from measuring.measures_of(runbook, incident, run)
         yield from measuring.estimate_of(plan, runbook, run)
 
@@ -218,6 +220,14 @@ def _acts(
                     is_in_doubt=ready.is_in_doubt,
                     is_begun=ready.is_begun,
                 )
+
+
+def _take_backs(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[TakeBack]:
+    """Yield what is taken back now: a step comes after all that stands on it."""
+    for run, step in incident.undoing:
+        view = incident.runs[run]
+        if not standing_on(runbooks[view.started.system], view, step):
+            yield TakeBack(run=run, step=step)
 
 
 def _wants_draft(incident: Incident) -> bool:

@@ -58,6 +58,14 @@ def step_events(runbook: Runbook, incident: Incident, run: RunView) -> Iterator[
         )
 
 
+def asks_overtaken(incident: Incident, run: RunView) -> Iterator[ev.AskWithdrawn]:
+    """Withdraw what was asked about a failed step that was taken back since."""
+    for ask in incident.open_asks():
+        is_of_stop = (ask.opened.kind, ask.opened.run) == ("stopped", run.started.run)
+        if is_of_stop and run.step(ask.opened.step).state is StepState.WAITING:
+            yield ev.AskWithdrawn(ask=ask.opened.ask, reason="the step was taken back")
+
+
 def _end_of(incident: Incident, run: RunView, step: StepSpec) -> tuple[str, str] | None:
     """Return outcome and reason when nothing of the step is left to do, None while it goes on."""
     view = run.step(step.name)

@@ -311,32 +311,62 @@ def undo(
     *,
     by: str,
     why: str,
+    and_later: bool = False,
 ) -> tuple[ev.Event, ...]:
-    """Order that what a step did is taken back. Raises Refused, NotAuthorised."""
+    """Order that what a step did is taken back; with `and_later` also what stands on it.
+
+    Raises Refused, NotAuthorised.
+    """
+    runbook = runbooks[run.started.system]
     step_of(runbooks, run, step)
     require(plan, incident, by, COMMANDER)
     if incident.state is not IncidentState.RECOVERING:
         raise Refused(f"The incident is {incident.state}.", "Only a recovery is taken back.")
-    state = run.step(step).state
-    is_left_out = state is StepState.SKIPPED and run.step(step).started_at is None
-    if state in (StepState.WAITING, StepState.RUNNING) or is_left_out:
-        raise Refused(f"'{step}' is {state}.", "Only a step that ended can be taken back.")
-    if step == MOVE_OF_TRAFFIC and state is not StepState.FAILED:
+    _require_ended(run, step)
+    later = standing_on(runbook, run, step)
+    if later and not and_later:
+        raise Refused(
+            f"{', '.join(later)} stands on '{step}'.",
+            f"Take back {later[-1]} first, or all of it: --and-later.",
+        )
+    taken = (*reversed(later), step)
+    _require_no_traffic(run, taken)
+    paused = () if incident.paused else (orders.IncidentPaused(by=by, why=f"{step} is taken back"),)
+    return (
+        *(orders.UndoOrdered(run=run.started.run, step=one, by=by, why=why) for one in taken),
+        *paused,
+        *(
+            withdrawn
+            for one in taken
+            for withdrawn in withdraw_of_step(incident, run, one, "the step is taken back")
+        ),
+    )
+
+
+def _require_no_traffic(run: RunView, taken: tuple[str, ...]) -> None:
+    if MOVE_OF_TRAFFIC in taken and run.step(MOVE_OF_TRAFFIC).state is not StepState.FAILED:
         raise Refused(
             "Users have been let in: this is past the point of no return.",
             "Go back by a recovery of its own, so that what users wrote since is not lost.",
         )
-    later = [
-        one.name
-        for one in runbooks[run.started.system].steps
-        if step in one.after
-        and run.step(one.name).state not in (StepState.WAITING, StepState.SKIPPED)
-    ]
-    if later:
-        raise Refused(f"{', '.join(later)} stands on '{step}'.", f"Take back {later[-1]} first.")
-    ordered = orders.UndoOrdered(run=run.started.run, step=step, by=by, why=why)
-    paused = () if incident.paused else (orders.IncidentPaused(by=by, why=f"{step} is taken back"),)
-    return (ordered, *paused, *withdraw_of_step(incident, run, step, "the step is taken back"))
+
+
+def _require_ended(run: RunView, step: str) -> None:
+    state = run.step(step).state
+    is_left_out = state is StepState.SKIPPED and run.step(step).started_at is None
+    if state in (StepState.WAITING, StepState.RUNNING) or is_left_out:
+        raise Refused(f"'{step}' is {state}.", "Only a step that ended can be taken back.")
+
+
+def standing_on(runbook: Runbook, run: RunView, step: str) -> tuple[str, ...]:
+    """Return the steps that were begun and need this one, or one that needs it, in their order."""
+    found: list[str] = []
+    for one in runbook.steps:
+        needs = {step, *found} & set(one.after)
+        state = run.step(one.name).state
+        if needs and state not in (StepState.WAITING, StepState.SKIPPED):
+            found.append(one.name)
+    return tuple(found)
 
 
 def withdraw_of_step(

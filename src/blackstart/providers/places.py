@@ -15,6 +15,10 @@ from blackstart.world.namespaces import residents
 from blackstart.world.sites import Site, inside, load_site
 
 DATABASE = "flowforge"
+MADE_ANEW = (
+    "if it was there, its machine was lost or restarted: `blackstart step undo . STEP --and-later` "
+    "with the step that made it, then `blackstart resume .`, and it is made anew"
+)
 _SAID_CHARACTERS = 400
 
 
@@ -116,7 +120,7 @@ def look_into(place: str, name: str, context: Context) -> Workplace:
     if site is None:
         raise WorldFailed(
             f"there is no living site {name} in {place}",
-            "create the environment first; after a restart of the machine, create it anew",
+            MADE_ANEW,
         )
     return Workplace(site, context)
 
