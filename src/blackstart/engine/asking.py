@@ -12,7 +12,7 @@ from blackstart.engine.stepping import is_manual, is_ready, ready_actions
 from blackstart.engine.timing import prolonged_so_far
 from blackstart.model import events as ev
 from blackstart.model import orders
-from blackstart.model.asks import ANSWERS, LATER
+from blackstart.model.answering import ANSWERS, LATER
 from blackstart.model.authority import TEAM, next_asked, persons_asked, role_of_owner
 from blackstart.model.commands import OPTIONS
 from blackstart.model.incident import Incident, RunView, StepView

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from blackstart.model.asks import LATER
+from blackstart.model.answering import LATER
 from blackstart.model.incident import Incident
 from blackstart.model.plan import Plan
 from blackstart.model.states import IncidentState

@@ -1,10 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person types to answer a question: the whole command, with what it has to give. Pure."""
+"""What a question can be answered with, and what a person types: the whole command. Pure.
+
+It needs no plan, so that `status` answers at once.
+"""
 
 from __future__ import annotations
 
-from blackstart.model.asks import ANSWERS
 from blackstart.model.views import AskView, Incident
+
+LATER = ("repair", "restore-part", "wait")  # decisions after which it is decided again
+ANSWERS = {
+    "acknowledge": ("acknowledged",),
+    "decision": ("rebuild", *LATER, "stand-down"),
+    "gate": ("go", "hold", "stand-down"),
+    "manual": ("done", "failed"),
+    "stopped": ("retry", "skip", "stand-down"),
+    "undo": ("retry", "leave"),
+    "signoff": ("signed",),
+    "customer": ("confirmed", "given-up"),
+    "question": (),  # free text
+}
 
 _WHOLE = {
     "acknowledge": "acknowledge {incident}",

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from blackstart.model import events as ev
 from blackstart.model import orders
+from blackstart.model.answering import ANSWERS
 from blackstart.model.authority import holds, require
 from blackstart.model.errors import NotAuthorised, Refused
 from blackstart.model.people import COMMANDER
@@ -25,19 +26,6 @@ from blackstart.model.views import AskView, Incident
 
 AUTOMATIC = "automatic"  # how an answer is given when nobody is there: in drills only
 PROTECTED = "protected-before-close"
-LATER = ("repair", "restore-part", "wait")  # decisions after which it is decided again
-
-ANSWERS = {
-    "acknowledge": ("acknowledged",),
-    "decision": ("rebuild", *LATER, "stand-down"),
-    "gate": ("go", "hold", "stand-down"),
-    "manual": ("done", "failed"),
-    "stopped": ("retry", "skip", "stand-down"),
-    "undo": ("retry", "leave"),
-    "signoff": ("signed",),
-    "customer": ("confirmed", "given-up"),
-    "question": (),  # free text
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
