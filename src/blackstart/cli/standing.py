@@ -10,7 +10,7 @@ from datetime import datetime
 import click
 
 from blackstart.cli.lines import columns_here
-from blackstart.model.answering import commands_for, system_of
+from blackstart.model.answering import commands_for, title_of
 from blackstart.model.errors import BlackstartError, Refused
 from blackstart.model.events import INSTALLATION, Option
 from blackstart.model.incident import AskView, Incident, fold
@@ -137,17 +137,10 @@ def _side_by_side(incident: Incident, ask: AskView, now: datetime) -> Iterator[s
     yield from (f"{' ' * _INSET}{line}" for line in table.splitlines())
 
 
-def _title(incident: Incident, ask: AskView) -> str:
-    """Return the system and the step that the question is about, without one its own name."""
-    opened = ask.opened
-    system = system_of(incident, ask)
-    return f"{system} {opened.step} ({opened.kind})" if system and opened.step else opened.ask
-
-
 def _questions(incident: Incident, now: datetime) -> Iterator[str]:
     for ask in incident.open_asks():
         text = ask.opened.text.replace("\n", "\n    ")
-        yield click.style(f"  ? {_title(incident, ask)}: {text}", fg="yellow")
+        yield click.style(f"  ? {title_of(incident, ask)}: {text}", fg="yellow")
         due = f", by {say_moment(ask.due_at)}" if ask.due_at else ""
         yield f"    asked: {', '.join(ask.persons)} ({ask.opened.role}){due}"
         yield from (f"    - {fact}" for fact in ask.opened.facts)

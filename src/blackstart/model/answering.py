@@ -79,6 +79,13 @@ def system_of(incident: Incident, ask: AskView) -> str:
     return run.started.system if run else ""
 
 
+def title_of(incident: Incident, ask: AskView) -> str:
+    """Return the system and the step that the question is about, without one its own name."""
+    opened = ask.opened
+    system = system_of(incident, ask)
+    return f"{system} {opened.step} ({opened.kind})" if system and opened.step else opened.ask
+
+
 def short_name(incident: Incident, ask: AskView) -> str:
     """Return the name of the question's step where that says which is meant, else its own name."""
     step = ask.opened.step

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from textwrap import wrap
 
+from blackstart.model.answering import title_of
 from blackstart.model.events import Fact
 from blackstart.model.graph import critical_path
 from blackstart.model.incident import AskView, Incident, NoticeView, RunView, StepView, fold
@@ -168,8 +169,9 @@ def _under_way(shift: _Shift) -> Iterator[tuple[RunView, StepSpec, ActionSpec, f
 
 def _questions(shift: _Shift) -> Iterator[str]:
     for ask in shift.incident.open_asks():
+        title = title_of(shift.incident, ask)
         yield (
-            f"{ask.opened.ask}: {sentence(ask.opened.text)} Asked {shift.names(ask.persons)} "
+            f"{title}: {sentence(ask.opened.text)} Asked {shift.names(ask.persons)} "
             f"{shift.ago(ask.opened_at)}{_due(shift, ask)}."
         )
 

@@ -105,7 +105,8 @@ def _say_stepping(event: Stepping, known: Naming) -> tuple[str, Tone]:
         case StepFinishedByHand():
             shown = f" Evidence: {say_list(tuple(e[:8] for e in event.evidence))}."
             by = name(event.by)
-            return f"{step}: done by hand by {by}. {sentence(event.why)}{shown}", Tone.GOOD
+            why = f" {sentence(event.why)}" if event.why else ""
+            return f"{step}: done by hand by {by}.{why}{shown}", Tone.GOOD
         case UndoOrdered():
             return f"{step}: to be taken back ({name(event.by)}: {plain(event.why)}).", Tone.WARN
         case StepUndone():
