@@ -57,7 +57,7 @@ def test_a_full_file_is_said_and_leaves_neither_fact_nor_parcel(
     journal: SqliteJournal, path: Path
 ) -> None:
     journal.append("i1", "p1", entries(1))
-    with journal._database.reading() as connection:
+    with journal.database.reading() as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(JournalFailed, match="the disk is full") as caught:
@@ -65,7 +65,7 @@ def test_a_full_file_is_said_and_leaves_neither_fact_nor_parcel(
     assert f"Free space on the file system of {path.parent}" in caught.value.hint
     assert attempts_of(journal, "i1") == [1]
     assert journal.deliveries("i1") == ()
-    with journal._database.reading() as connection:
+    with journal.database.reading() as connection:
         connection.execute("PRAGMA max_page_count = 1000000")
     journal.append("i1", "p1", entries(1, first=2))
     assert attempts_of(journal, "i1") == [1, 2]

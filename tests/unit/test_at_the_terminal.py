@@ -21,6 +21,7 @@ import pytest
 from rich.console import Console
 
 from blackstart.bootstrap import Home
+from blackstart.bootstrap.mirrors import Mirrors
 from blackstart.cli.follow import END, Followed, ask_at_terminal, follow, is_over
 from blackstart.cli.incident import meant
 from blackstart.cli.live import LiveView
@@ -30,6 +31,7 @@ from blackstart.model.errors import Refused
 from blackstart.model.incident import AskView, Incident, fold
 from blackstart.store.evidence import open_evidence
 from blackstart.store.secretbox import open_secret_box
+from blackstart.store.sqlite import open_journal
 from blackstart.world.clock import SystemClock
 from tests.engine_world import (
     World,
@@ -37,7 +39,6 @@ from tests.engine_world import (
     drive_to_end,
     give,
     house_in,
-    journal_in,
     make_world,
     report,
 )
@@ -129,12 +130,14 @@ def test_after_a_question_the_view_wipes_no_line_above_it() -> None:
 
 
 def followed_in(world: World) -> Followed:
+    journal = open_journal(world.root / "journal.db", SystemClock())
     home = Home(
         folder=world.root,
-        journal=journal_in(world),
+        journal=journal,
         evidence=open_evidence(world.root / "evidence"),
         secrets=open_secret_box(world.root),
         clock=SystemClock(),
+        mirrors=Mirrors(world.root, journal, SystemClock(), lambda ref: ref.name),
     )
     return Followed(home=home, house=house_in(world, home.journal))
 

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from blackstart.bootstrap.mirrors import Mirrors
 from blackstart.model.errors import JournalLost, JournalUnavailable
 from blackstart.ports.clock import Clock
 from blackstart.ports.journal import EvidenceStore, Journal
@@ -20,19 +21,22 @@ _RECORD = "journal.db"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """The folder of one installation, opened: its record, its evidence, its secrets."""
+    """The folder of one installation, opened: its record, evidence, secrets and mirrors."""
 
     folder: Path
     journal: Journal
     evidence: EvidenceStore
     secrets: SealedBox
     clock: Clock
+    mirrors: Mirrors
 
 
-def open_home(folder: Path, *, patience_s: float = 10.0) -> Home:
+def open_home(folder: Path, *, patience_s: float = 10.0, alone: bool = False) -> Home:
     """Open the installation's folder; it is made when it is not there.
 
-    `patience_s` is how long to wait for another program that is writing. Raises JournalFailed.
+    `patience_s` is how long to wait for another program that is writing. `alone`: a person knows
+    that the installation was brought back nowhere else, which no mirror can say. Raises
+    JournalFailed.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -43,12 +47,15 @@ def open_home(folder: Path, *, patience_s: float = 10.0) -> Home:
         ) from error
     _refuse_without_record(folder)
     clock = SteadyClock(clock_of(os.environ))
+    journal = open_journal(folder / _RECORD, clock, patience_s=patience_s)
+    secrets = open_secret_box(folder)
     return Home(
         folder=folder,
-        journal=open_journal(folder / _RECORD, clock, patience_s=patience_s),
+        journal=journal,
         evidence=open_evidence(folder / "evidence"),
-        secrets=open_secret_box(folder),
+        secrets=secrets,
         clock=clock,
+        mirrors=Mirrors(folder, journal, clock, secrets.reveal, alone=alone),
     )
 
 

@@ -203,7 +203,7 @@ def house_of(home: Home, incident: str) -> Installation:
         return draft_postmortem(tuple(facts), runbooks, plan).encode()
 
     return Installation(
-        journal=home.journal,
+        journal=home.mirrors.guarded_journal,
         evidence=home.evidence,
         secrets=home.secrets,
         clock=home.clock,

@@ -18,10 +18,16 @@ from pathlib import Path
 import click
 
 from blackstart.bootstrap import Home, house_of, open_home, read_incidents
-from blackstart.cli.driving import stop_on_signals
-from blackstart.cli.options import with_home
+from blackstart.cli.driving import say, stop_on_signals
+from blackstart.cli.options import with_alone, with_home
 from blackstart.engine.runner import drive, is_finished
-from blackstart.model.errors import BlackstartError, JournalLost, JournalUnavailable, WorldFailed
+from blackstart.model.errors import (
+    BlackstartError,
+    JournalLost,
+    JournalUnavailable,
+    Superseded,
+    WorldFailed,
+)
 
 _LOOK_EVERY_S = 0.2
 _AGAIN_AFTER_S = 1.0
@@ -33,14 +39,23 @@ _SHORTAGES = (OSError, MemoryError, RuntimeError)  # the last: no thread can be 
 
 @click.command()
 @with_home
-def agent(home: Path) -> None:
-    """Drive every open incident of this installation until stopped.
+@with_alone
+def agent(home: Path, alone: bool) -> None:
+    """Drive every open incident of this installation until stopped, and keep its mirrors.
 
     What holds it up for a while (a full disk, a lock, too many open files) is said and waited for.
-    It ends with exit code 7 when the record is gone, was replaced or is damaged.
+    It ends with exit code 7 when the record is gone, was replaced or is damaged, with 4 when the
+    installation was brought back elsewhere.
     """
-    drivers = _Drivers(home=open_home(home, patience_s=_PATIENCE_S), stop=stop_on_signals())
+    opened = open_home(home, patience_s=_PATIENCE_S, alone=alone)
+    drivers = _Drivers(home=opened, stop=stop_on_signals())
+    opened.mirrors.confirm()
     click.echo("The agent drives what is open; end it with Ctrl-C, nothing is lost.")
+    with opened.mirrors.shipping(say):
+        _drive_until_stopped(drivers)
+
+
+def _drive_until_stopped(drivers: _Drivers) -> None:
     try:
         while not drivers.stop.is_set():
             drivers.look()
@@ -64,16 +79,17 @@ class _Drivers:
     said_s: dict[str, float] = field(default_factory=dict)
 
     def look(self) -> None:
-        """Start a driver for each incident that has none. Raises JournalLost."""
+        """Start a driver for each incident that has none. Raises JournalLost, Superseded."""
         for name in [name for name, thread in self.threads.items() if not thread.is_alive()]:
             del self.threads[name]
             self.version = -1
         try:
+            self.home.mirrors.confirm()
             newest = self.home.journal.version()
             if newest != self.version:
                 self._start()
                 self.version = newest
-        except JournalLost:
+        except (JournalLost, Superseded):
             raise
         except (BlackstartError, *_SHORTAGES) as trouble:
             self._say(trouble)

@@ -31,6 +31,11 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
+def say(told: str) -> None:
+    """Tell what goes on aside: mirrors that fail, or are well again."""
+    click.secho(told, fg="yellow", err=True)
+
+
 @click.command()
 @with_home
 @with_plan

@@ -15,9 +15,9 @@ from blackstart.bootstrap import (
     open_home,
     report_incident,
 )
-from blackstart.cli.driving import stop_on_signals
+from blackstart.cli.driving import say, stop_on_signals
 from blackstart.cli.lines import fitted
-from blackstart.cli.options import as_json, moment_of, with_home, with_plan
+from blackstart.cli.options import as_json, moment_of, with_alone, with_home, with_plan
 from blackstart.cli.ordering import Asked, news_of, people_of
 from blackstart.cli.standing import ask_named, every, find
 from blackstart.cli.steps import kept, outputs_of
@@ -72,6 +72,7 @@ def report(
         outage_start=start,
         by=person,
     )
+    opened.mirrors.ship_once(say)
     if in_json:
         click.echo(to_bytes({"incident": name}))
         return
@@ -180,15 +181,16 @@ def postmortem(home: Path, in_json: bool, incident: str | None) -> None:
 
 @click.command()
 @with_home
+@with_alone
 @as_json
 @click.argument("incident")
-def recover(home: Path, in_json: bool, incident: str) -> None:
+def recover(home: Path, alone: bool, in_json: bool, incident: str) -> None:
     """Drive INCIDENT from here, in the foreground, and show what happens.
 
     It ends when the systems are restored (with exit code 3 when not all of it is whole), or with
     exit code 5 when only a person can go on.
     """
-    opened = open_home(home)
+    opened = open_home(home, alone=alone)
     name = find(opened.journal, incident).id
     house = house_of(opened, name)
     told = [incident_named(opened, name).seq]
@@ -199,7 +201,8 @@ def recover(home: Path, in_json: bool, incident: str) -> None:
             told[0] = state.seq
         return is_waiting(house.plan, house.runbooks, state, house.clock.now())
 
-    state = drive(house, name, stop_on_signals(), show)
+    with opened.mirrors.shipping(say):
+        state = drive(house, name, stop_on_signals(), show)
     require_whole_end(state)
 
 

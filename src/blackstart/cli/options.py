@@ -34,6 +34,15 @@ def with_home(command: F) -> F:
     )(command)
 
 
+def with_alone(command: F) -> F:
+    """Add `--alone`, for one who knows what no mirror can say."""
+    return click.option(
+        "--alone",
+        is_flag=True,
+        help="Drive although no mirror answers: you know that it was brought back nowhere else.",
+    )(command)
+
+
 def with_plan(command: F) -> F:
     """Add `--plan`, the plan file."""
     return click.option(

@@ -42,6 +42,7 @@ class Asked:
         """Act, and show the facts that came of it; before them the texts that go with it."""
         before = incident_named(self.home, self.incident).seq
         show_news(self.home, act(), before, in_json=self.in_json, also=also or {})
+        self.home.mirrors.ship_once(lambda told: click.secho(told, fg="yellow", err=True))
 
     def answer(self, text: str) -> Answer:
         """Return an answer of this person."""

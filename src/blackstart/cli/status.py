@@ -15,12 +15,12 @@ from pathlib import Path
 import click
 
 from blackstart.cli.lines import fitted
+from blackstart.cli.mirrored import mirror_lines
 from blackstart.cli.options import as_json, with_home
 from blackstart.cli.standing import as_rows, every, find, lines_of
 from blackstart.model.codec import to_bytes
 from blackstart.model.words import say_moment
-from blackstart.ports.journal import Journal
-from blackstart.store.sqlite import open_journal
+from blackstart.store.sqlite import SqliteJournal, open_journal
 from blackstart.world.clock import SystemClock, clock_of
 
 _AGAIN_S = 1.0
@@ -39,7 +39,9 @@ def status(home: Path, in_json: bool, incident: str | None, watch: bool) -> None
     journal = open_journal(home / "journal.db", clock)
     if in_json:
         found = (find(journal, incident),) if incident else every(journal)
-        click.echo(to_bytes([as_rows(journal, one) for one in found]))
+        mirrors = journal.mirrors()
+        rows = [{**as_rows(journal, one), "mirrors": mirrors} for one in found]
+        click.echo(to_bytes(rows))
         return
     if watch:
         gc.enable()
@@ -48,13 +50,14 @@ def status(home: Path, in_json: bool, incident: str | None, watch: bool) -> None
     _show(journal, clock, incident)
 
 
-def _show(journal: Journal, clock: SystemClock, incident: str | None) -> None:
+def _show(journal: SqliteJournal, clock: SystemClock, incident: str | None) -> None:
     found = (find(journal, incident),) if incident else every(journal)
-    for line in lines_of(journal, found, clock.now()):
+    now = clock.now()
+    for line in (*lines_of(journal, found, now), *mirror_lines(journal.mirrors(), now)):
         click.echo(fitted(line))
 
 
-def _watch(journal: Journal, clock: SystemClock, incident: str | None) -> None:
+def _watch(journal: SqliteJournal, clock: SystemClock, incident: str | None) -> None:
     """Show how things stand every second, until Ctrl-C."""
     tick = threading.Event()
     try:

@@ -20,7 +20,7 @@ from blackstart.engine.patience import keep_in_time, record_in_time
 from blackstart.engine.probe import look_from
 from blackstart.model import events as ev
 from blackstart.model import orders
-from blackstart.model.errors import BlackstartError, JournalFailed
+from blackstart.model.errors import BlackstartError, JournalFailed, Superseded
 from blackstart.model.incident import Incident, RunView, StepView
 from blackstart.model.notices import customer_audience
 from blackstart.model.plan import Target
@@ -129,11 +129,11 @@ def carry_out(
 def _safely(house: Installation, job: Job, act: Callable[[], T]) -> T | Failed:
     """Return what `act` returns; expected errors and a provider's bugs become Failed.
 
-    Raises JournalFailed: what cannot be recorded ends the driver.
+    Raises JournalFailed, Superseded: what cannot be recorded ends the driver.
     """
     try:
         return act()
-    except JournalFailed:
+    except (JournalFailed, Superseded):
         raise
     except BlackstartError as error:
         return Failed(summary=error.what, hint=error.hint)

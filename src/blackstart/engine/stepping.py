@@ -136,14 +136,24 @@ def ready_actions(runbook: Runbook, incident: Incident, run: RunView) -> Iterato
                 and not is_spent(view, spec)
                 and _is_free(run, step, spec)
             ):
-                yield _next_attempt(step, spec, action)
+                yield _next_attempt(incident, step, spec, action)
 
 
-def _next_attempt(step: StepSpec, spec: ActionSpec, action: ActionView) -> Ready:
-    """Return the next attempt; where nobody knows how the last one ended, it is that one again."""
+def _next_attempt(
+    incident: Incident, step: StepSpec, spec: ActionSpec, action: ActionView
+) -> Ready:
+    """Return the next attempt; where nobody knows how the last one ended, it is that one again.
+
+    After the record was brought back from a mirror the next attempt may have been begun already,
+    by the host that was lost, and the fact of it lost too: it is in doubt as well.
+    """
     if action.state is ActionState.FAILED and action.in_doubt:
         return Ready(step=step, spec=spec, attempt=action.attempt, is_in_doubt=True)
-    return Ready(step=step, spec=spec, attempt=action.attempt + 1)
+    restored_at = incident.record_restored_at
+    may_have_begun = restored_at is not None and (
+        action.started_at is None or action.started_at <= restored_at
+    )
+    return Ready(step=step, spec=spec, attempt=action.attempt + 1, is_in_doubt=may_have_begun)
 
 
 def is_manual(spec: ActionSpec) -> bool:

@@ -5,8 +5,8 @@ BlackstartError
 ├── RecoveredDegraded   3   users are served, and not all is whole; the report says what is not
 ├── Refused             4   the request is not allowed now; the hint says what is
 │   ├── IllegalMove     4   a state cannot follow another (the table in `states` says which can)
-│   ├── NotAuthorised   4   another person or role has to do this
-│   └── Superseded      4   this installation was replaced by one that was brought back
+│   └── NotAuthorised   4   another person or role has to do this
+├── Superseded          4   this installation was replaced by one that was brought back elsewhere
 ├── Stopped             5   the recovery stopped and waits for a person
 ├── WorldFailed         6   something outside did not do its part; repair it, then resume
 │   ├── JournalFailed   7   the record cannot be read or written: nothing was done
@@ -61,8 +61,13 @@ class NotAuthorised(Refused):
     """The person does not hold the role that this needs."""
 
 
-class Superseded(Refused):
-    """This installation was replaced; its successor alone may record and act."""
+class Superseded(BlackstartError):
+    """This installation was replaced; its successor alone may record and act.
+
+    No kind of Refused: that may pass when it is tried on newer facts, this never does.
+    """
+
+    exit_code = 4
 
 
 class Stopped(BlackstartError):

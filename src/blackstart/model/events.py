@@ -310,6 +310,20 @@ class RestorePointRejected:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRestored:
+    """The record was brought back from a mirror, as of a moment; what came after it may be gone.
+
+    The mirror held everything at `whole_at`. `missing` are artefacts that did not come back.
+    """
+
+    generation: int
+    mirror: str
+    whole_at: datetime
+    facts: int  # of this chain, that came back
+    missing: tuple[str, ...] = ()
+
+
 Event: TypeAlias = (
     IncidentReported
     | AskOpened
@@ -334,6 +348,7 @@ Event: TypeAlias = (
     | IncidentClosed
     | RestorePointVerified
     | RestorePointRejected
+    | RecordRestored
     | Order
     | Timing
 )

@@ -293,6 +293,10 @@ def _prolonged(incident: Incident, _at: datetime, event: timing.OutageProlonged)
     incident.prolonged.append(event)
 
 
+def _record_restored(incident: Incident, at: datetime, _event: ev.RecordRestored) -> None:
+    incident.record_restored_at = at
+
+
 _CHANGES: Mapping[type, Callable[[Incident, datetime, Any], None]] = {
     ev.AskOpened: _ask_opened,
     ev.AskEscalated: _ask_escalated,
@@ -313,6 +317,7 @@ _CHANGES: Mapping[type, Callable[[Incident, datetime, Any], None]] = {
     ev.PostmortemDrafted: _postmortem_drafted,
     ev.IncidentClosed: _incident_closed,
     ev.ImpactAssessed: _impact_assessed,
+    ev.RecordRestored: _record_restored,
     orders.SituationTold: _situation_told,
     orders.OutageCorrected: _outage_corrected,
     orders.OptionEstimated: _option_estimated,

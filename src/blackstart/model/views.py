@@ -145,6 +145,7 @@ class Incident:
     plan: str = ""  # digest of the plan in force
     runbooks: dict[str, str] = field(default_factory=dict)  # digests that an amendment pinned
     restored_at: datetime | None = None
+    record_restored_at: datetime | None = None  # from a mirror: facts before it may be missing
     postmortem: str = ""
 
     def open_asks(self) -> tuple[AskView, ...]:

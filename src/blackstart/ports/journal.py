@@ -52,6 +52,18 @@ class Entry:
     parcels: tuple[Parcel, ...] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorView:
+    """How far a mirror has come: facts and seconds behind, and what is wrong since when."""
+
+    name: str
+    behind_facts: int
+    behind_s: float  # since it last held everything; 0 when it still does
+    whole_at: datetime | None
+    failing_since: datetime | None
+    error: str
+
+
 class Journal(Protocol):
     """One installation's record. Safe to use from several threads and several processes."""
 

@@ -30,6 +30,7 @@ from blackstart.model.events import (
     NoticeQueued,
     NoticeSettled,
     PostmortemDrafted,
+    RecordRestored,
     RecoveryActivated,
     RestorePointRejected,
     RestorePointVerified,
@@ -42,6 +43,7 @@ from blackstart.model.events import (
 from blackstart.model.orders import Order
 from blackstart.model.timing import Timing
 from blackstart.model.words import NOTHING, say_count, say_duration
+from blackstart.reports.brought_back import say_brought_back
 from blackstart.reports.ordered import say_order
 from blackstart.reports.phrases import (
     Tone,
@@ -71,7 +73,12 @@ Working: TypeAlias = (
     RunStarted | RunEnded | StepStarted | StepEnded | ActionStarted | ActionInspected | ActionEnded
 )
 Proving: TypeAlias = (
-    NoticeQueued | NoticeSettled | MeasureTaken | RestorePointVerified | RestorePointRejected
+    NoticeQueued
+    | NoticeSettled
+    | MeasureTaken
+    | RestorePointVerified
+    | RestorePointRejected
+    | RecordRestored
 )
 NO_PERSON = "Answered automatically, as this drill allows; no person decided."
 ASK_WORDS = {
@@ -333,16 +340,8 @@ def _say_proving(event: Proving, known: Known) -> Said:
             return _say_receipts(event, known)
         case MeasureTaken():
             return _say_measure(event, known), Tone.GOOD
-        case RestorePointVerified():
-            return (
-                f"Restore point {plain(event.point)} of {plain(event.item)} verified: restored and "
-                f"queried in {say_duration(event.took_s)}."
-            ), Tone.GOOD
-        case RestorePointRejected():
-            return (
-                f"Restore point {plain(event.point)} of {plain(event.item)} rejected: "
-                f"{sentence(event.reason)}"
-            ), Tone.BAD
+        case RestorePointVerified() | RestorePointRejected() | RecordRestored():
+            return say_brought_back(event)
 
 
 def notice_title(kind: str) -> str:

@@ -39,9 +39,18 @@ class Instant:
 
 
 def take(
-    connection: sqlite3.Connection, incident: str, holder: str, now: Instant, ttl_s: float
+    connection: sqlite3.Connection,
+    incident: str,
+    holder: str,
+    now: Instant,
+    ttl_s: float,
+    *,
+    above: int = 0,
 ) -> int | None:
-    """Take or renew the claim; return its token, or None while another holds it."""
+    """Take or renew the claim; return its token, or None while another holds it.
+
+    A new token is greater than every one before it and than `above`.
+    """
     if not _is_of(connection, now.boot):
         _begin_anew(connection, now.boot)
     row = connection.execute(
@@ -51,7 +60,7 @@ def take(
     if before not in (_NOBODY, holder) and expires_at > _to_ms(now.at_s):
         return None
     if before != holder:
-        token += 1
+        token = max(token, above) + 1
     connection.execute(
         "INSERT INTO claims (incident, holder, token, expires_at) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (incident) DO UPDATE SET holder = excluded.holder, token = excluded.token,"

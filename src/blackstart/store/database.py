@@ -18,6 +18,7 @@ from typing import TypeVar
 from blackstart.model.errors import JournalFailed, JournalLost, JournalUnavailable, Unready
 from blackstart.ports.clock import Clock
 from blackstart.store.failures import journal_failure
+from blackstart.store.forms import bring_up_to_date
 from blackstart.store.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 from blackstart.world.files import locked, sync_folder
 from blackstart.world.random import nonce
@@ -70,7 +71,9 @@ class Database:
             ) from error
         try:
             with self.reading() as connection:
-                _must_be_ours(connection, path)
+                version = _must_be_ours(connection, path)
+            if version < SCHEMA_VERSION:
+                self.write(lambda connection: _bring_up_to_date(connection, path))
         except BaseException:
             self.close()
             raise
@@ -224,8 +227,8 @@ def _make(path: Path) -> None:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(SCHEMA)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            connection.execute("INSERT INTO installation VALUES (?)", (nonce(),))
+            connection.execute("INSERT INTO installation (identity) VALUES (?)", (nonce(),))
+            bring_up_to_date(connection, 1)
             connection.commit()
     except sqlite3.Error as error:
         raise journal_failure(error, path) from error
@@ -233,9 +236,15 @@ def _make(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _must_be_ours(connection: sqlite3.Connection, path: Path) -> None:
+def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+    """Look again within the transaction: another program may have been faster."""
+    bring_up_to_date(connection, _must_be_ours(connection, path))
+
+
+def _must_be_ours(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the form of the file. Raises JournalFailed, Unready."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != APPLICATION_ID:
         raise JournalFailed(
             f"The file {path} is no journal of Blackstart.",
@@ -247,3 +256,4 @@ def _must_be_ours(connection: sqlite3.Connection, path: Path) -> None:
             f"(form {version}, this one knows {SCHEMA_VERSION}).",
             "Install the newer Blackstart on this machine.",
         )
+    return version

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of the SQLite journal, and the mark by which its file is known.
+"""The tables of the first form of the SQLite journal, and the mark by which its file is known.
+
+What later forms added is in `forms`, one step each.
 
 Moments are whole milliseconds since 1970-01-01 UTC. `chains` numbers the chains without a gap
 (`place`), so that one that vanished is noticed, and holds the end of each, so that facts cut off
@@ -12,7 +14,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 APPLICATION_ID = 0x424C_4B53  # "BLKS", in the header of the file
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MOST_FACTS = 0xFFFF_FFFF  # in one chain
 
 SCHEMA = """

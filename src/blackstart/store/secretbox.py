@@ -68,6 +68,20 @@ class SealedBox:
             ) from error
         return ref
 
+    def make_key(self) -> None:
+        """Make the key now, unless there is one, so that it can be copied to a safe in good time.
+
+        Raises WorldFailed when it cannot be written.
+        """
+        try:
+            with locked(self._key_path.with_name("secrets.lock")):
+                self._make_key_if_first()
+        except OSError as error:
+            raise WorldFailed(
+                f"The key {self._key_path} could not be made ({error.strerror}).",
+                "Free space there, or let this user write to it, then repeat.",
+            ) from error
+
     def reveal(self, ref: SecretRef) -> str:
         """Return the value, and remember it for `redact`.
 
@@ -119,10 +133,13 @@ class SealedBox:
             sync_folder(folder)
 
     def _key_to_seal(self, ref: str) -> bytes:
+        self._make_key_if_first()
+        return self._key(ref)
+
+    def _make_key_if_first(self) -> None:
         """A lost key is never replaced silently: what it sealed would be lost with it."""
         if not self._key_path.exists() and not any(self._folder.glob("*/*")):
             write_durably(self._key_path, AESGCM.generate_key(_KEY_BYTES * 8))
-        return self._key(ref)
 
     def _key(self, ref: str) -> bytes:
         try:

@@ -8,19 +8,21 @@ to (chain, outbox, contacts, claims).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from blackstart.model.errors import JournalLost, WorldFailed
 from blackstart.model.events import Fact
 from blackstart.ports.clock import Clock
-from blackstart.ports.journal import Entry, QueuedDelivery
+from blackstart.ports.journal import Entry, MirrorView, QueuedDelivery
 from blackstart.ports.roster import AffectedPerson
 from blackstart.store import claims, contacts, outbox
 from blackstart.store.chain import Draft, End, Linked, append_facts, read_facts
 from blackstart.store.database import Database
 from blackstart.store.failures import shows_damage
+from blackstart.store.generation import least_token, must_be_in_force
+from blackstart.store.mirror_progress import views_of
 from blackstart.store.verification import faults_of
 from blackstart.world.clock import SteadyClock, boot_id
 
@@ -37,18 +39,32 @@ def open_journal(path: Path, clock: Clock, *, patience_s: float = 10.0) -> Sqlit
 class SqliteJournal:
     """One installation's record, for the threads of this process and for other processes."""
 
-    def __init__(self, database: Database, clock: Clock, fence: claims.Fence | None = None) -> None:
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        fence: claims.Fence | None = None,
+        confirm: Callable[[], None] | None = None,
+    ) -> None:
+        self.database = database
         self._clock = clock
         self._of_chain: dict[str, SteadyClock] = {}
         self._fence = fence
+        self._confirm = confirm
         self._ends: dict[str, End] = {}  # guesses; the database has the last word
         self._most = 0  # facts that this opening has seen
 
     def with_fence(self, incident: str, token: int) -> SqliteJournal:
         """Return the same record for the holder of a claim; see the port."""
         fence = claims.Fence(incident=incident, token=token)
-        return SqliteJournal(self._database, self._clock, fence)
+        return SqliteJournal(self.database, self._clock, fence, self._confirm)
+
+    def confirmed_by(self, confirm: Callable[[], None]) -> SqliteJournal:
+        """Return the same record for a driver that calls `confirm` before it claims or writes.
+
+        It raises when this installation may not act, a later generation having taken over.
+        """
+        return SqliteJournal(self.database, self._clock, self._fence, confirm)
 
     def append(
         self, chain: str, actor: str, entries: Sequence[Entry], *, expect_seq: int | None = None
@@ -65,8 +81,7 @@ class SqliteJournal:
         clock = self._clock_of(chain)
 
         def work(connection: sqlite3.Connection) -> Linked:
-            if self._fence is not None:
-                claims.must_be_newest(connection, self._fence)
+            self._must_be_allowed(connection)
             draft = Draft(chain=chain, actor=actor, events=events, now=clock.now())
             linked = append_facts(connection, draft, expect_seq=expect_seq, guess=guess)
             if parcels:
@@ -75,7 +90,8 @@ class SqliteJournal:
 
         if not events:
             return ()
-        linked = self._database.write(work)
+        self._must_be_confirmed()
+        linked = self.database.write(work)
         self._ends[chain] = linked.end
         clock.not_before(linked.facts[-1].at)
         return linked.facts
@@ -86,12 +102,12 @@ class SqliteJournal:
 
     def version(self) -> int:
         """Return how many facts there are in all chains together. Raises JournalLost when fewer."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             row = connection.execute("SELECT ifnull(sum(seq), 0) FROM chains").fetchone()
         found = int(row[0])
         if found < self._most:
             raise JournalLost(
-                f"The record at {self._database.path} lacks facts that were in it: "
+                f"The record at {self.database.path} lacks facts that were in it: "
                 f"{self._most} were seen, {found} are left.",
                 "An older copy was put in its place: end every Blackstart here, put back the "
                 "newest one, then start again.",
@@ -101,7 +117,7 @@ class SqliteJournal:
 
     def read(self, chain: str, after_seq: int = 0) -> tuple[Fact, ...]:
         """Return the facts of a chain after the given number, in order."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             facts = read_facts(connection, chain, after_seq)
         if facts:
             self._clock_of(chain).not_before(facts[-1].at)
@@ -109,14 +125,14 @@ class SqliteJournal:
 
     def chains(self) -> tuple[str, ...]:
         """Return the names of all chains, oldest first."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             rows = connection.execute("SELECT chain FROM chains ORDER BY place").fetchall()
         return tuple(name for (name,) in rows)
 
     def verify(self) -> tuple[str, ...]:
         """Return every fault of every chain and of the file itself; empty when sound."""
         faults: list[str] = []
-        with self._database.snapshot() as connection:
+        with self.database.snapshot() as connection:
             try:
                 faults += faults_of(connection)
                 lines = connection.execute("PRAGMA integrity_check(20)").fetchall()
@@ -131,12 +147,12 @@ class SqliteJournal:
         self, incident: str, now: datetime, limit: int
     ) -> tuple[QueuedDelivery, ...]:
         """Return what is to be sent now, and what was left `sending` for 30 s by a dead sender."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return outbox.due(connection, incident, now, limit)
 
     def deliveries(self, incident: str, notice: str = "") -> tuple[QueuedDelivery, ...]:
         """Return the deliveries of an incident, or of one of its notices."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return outbox.of_incident(connection, incident, notice)
 
     def move_delivery(
@@ -151,8 +167,7 @@ class SqliteJournal:
         """Move a delivery, durably. Of several that move it alike, one succeeds."""
 
         def work(connection: sqlite3.Connection) -> None:
-            if self._fence is not None:
-                claims.must_be_newest(connection, self._fence)
+            self._must_be_allowed(connection)
             outbox.move_delivery(
                 connection,
                 key,
@@ -163,22 +178,23 @@ class SqliteJournal:
                 receipt=receipt,
             )
 
-        self._database.write(work)
+        self._must_be_confirmed()
+        self.database.write(work)
 
     def remember_people(self, audience: str, people: Sequence[AffectedPerson]) -> int:
         """Put people and addresses into the contact store under an audience; returns how many."""
-        return self._database.write_without_traces(
+        return self.database.write_without_traces(
             lambda connection: contacts.remember(connection, audience, people)
         )
 
     def audience(self, name: str) -> tuple[str, ...]:
         """Return the person ids of an audience."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return contacts.members_of(connection, name)
 
     def address_of(self, person: str, kind: str) -> str | None:
         """Return one address of a person, or None when there is none (or it was erased)."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return contacts.address_of(connection, person, kind)
 
     def erase_person(self, person: str) -> None:
@@ -187,8 +203,8 @@ class SqliteJournal:
         Raises WorldFailed when another program held an older state of the file open for long:
         the person is forgotten then, but bytes remain until the call is repeated.
         """
-        self._database.write_without_traces(lambda connection: contacts.erase(connection, person))
-        with self._database.reading() as connection:
+        self.database.write_without_traces(lambda connection: contacts.erase(connection, person))
+        with self.database.reading() as connection:
             row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if row[0]:
             raise WorldFailed(
@@ -198,14 +214,22 @@ class SqliteJournal:
             )
 
     def claim(self, incident: str, holder: str, ttl_s: float) -> int | None:
-        """Take or renew the claim to drive an incident; None when another holds it."""
-        return self._database.write(
-            lambda connection: claims.take(connection, incident, holder, self._instant(), ttl_s)
-        )
+        """Take or renew the claim to drive an incident; None when another holds it.
+
+        Raises Superseded when a later generation has taken over.
+        """
+        self._must_be_confirmed()
+
+        def work(connection: sqlite3.Connection) -> int | None:
+            must_be_in_force(connection)
+            above = least_token(connection)
+            return claims.take(connection, incident, holder, self._instant(), ttl_s, above=above)
+
+        return self.database.write(work)
 
     def holder(self, incident: str) -> str:
         """Return who drives the incident now, "" when nobody's claim is in force."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return claims.holder_of(connection, incident, self._instant())
 
     def _instant(self) -> claims.Instant:
@@ -213,13 +237,13 @@ class SqliteJournal:
 
     def release(self, incident: str, holder: str) -> None:
         """Give the claim back."""
-        self._database.write(lambda connection: claims.give_back(connection, incident, holder))
+        self.database.write(lambda connection: claims.give_back(connection, incident, holder))
 
     def note_progress(
         self, incident: str, subject: str, done: float, total: float, unit: str
     ) -> None:
         """Keep the newest progress of a subject; not worth a sync of the disk."""
-        self._database.write_lightly(
+        self.database.write_lightly(
             lambda connection: connection.execute(
                 "INSERT INTO progress (incident, subject, done, total, unit)"
                 " VALUES (?, ?, ?, ?, ?) ON CONFLICT (incident, subject) DO UPDATE SET"
@@ -230,7 +254,7 @@ class SqliteJournal:
 
     def progress(self, incident: str) -> tuple[tuple[str, float, float, str], ...]:
         """Return the newest progress of each subject, in the order in which they appeared."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return tuple(
                 connection.execute(
                     "SELECT subject, done, total, unit FROM progress WHERE incident = ?"
@@ -239,6 +263,21 @@ class SqliteJournal:
                 ).fetchall()
             )
 
+    def mirrors(self) -> tuple[MirrorView, ...]:
+        """Return how far each mirror of the record has come."""
+        with self.database.reading() as connection:
+            return views_of(connection, self._clock.now())
+
+    def _must_be_confirmed(self) -> None:
+        if self._confirm is not None:
+            self._confirm()
+
+    def _must_be_allowed(self, connection: sqlite3.Connection) -> None:
+        """Within the transaction: the file was not replaced, the claim not taken over."""
+        must_be_in_force(connection)
+        if self._fence is not None:
+            claims.must_be_newest(connection, self._fence)
+
     def close(self) -> None:
         """Close the store, for everyone who shares this opening of it."""
-        self._database.close()
+        self.database.close()

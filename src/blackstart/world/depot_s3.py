@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mirror in a bucket, by the S3 protocol, through obstore (adr/0025).
+"""A mirror in a bucket, by the S3 protocol, through obstore (adr/0026).
 
 An object is whole or not there: that is S3's own promise. `If-None-Match: *` lets one of several
 writers make an object; AWS, MinIO, Ceph, R2 and SeaweedFS keep to it.
@@ -45,7 +45,8 @@ class S3Depot:
         secret_key: str = "",
         answer_limit: timedelta = _ANSWER_LIMIT,
     ) -> None:
-        self._name = f"s3://{bucket}/{prefix}".rstrip("/")
+        at = f"?endpoint={endpoint}" if endpoint else ""
+        self._name = f"s3://{bucket}/{prefix}".rstrip("/") + at
         config: S3Config = {"region": region or "us-east-1"}
         if endpoint:
             config["endpoint"] = endpoint
