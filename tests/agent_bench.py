@@ -98,6 +98,7 @@ class Installation:
     do: Mapping[str, Sequence[Action]] = field(default_factory=dict)
     channels: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    vantages: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     incident: str = ""
 
@@ -175,6 +176,7 @@ class Installation:
             },
             "teams": {"devops": ["p1"], "engineering": ["p1"]},
             "channels": {"incident": folder, "staff": folder, **self.channels},
+            "vantages": dict(self.vantages),
             "systems": {SYSTEM: system},
         }
 

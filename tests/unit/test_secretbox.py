@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from blackstart.model.errors import Refused, Unready, WorldFailed
 from blackstart.ports.secrets import SecretBox, SecretRef
 from blackstart.store.redaction import redact
-from blackstart.store.secretbox import SealedBox, open_secret_box
+from blackstart.store.secretbox import SealedBox, open_secret_box, redact_for_all
+from blackstart.world.process import run
 
 VALUE = "k7#Zq/w+ 9ä"
 
@@ -160,9 +161,29 @@ def test_what_cannot_be_read_is_said_by_reference(box: SealedBox, tmp_path: Path
 def test_revealed_secrets_are_replaced_in_texts(box: SealedBox) -> None:
     ref = box.put("r", "password", VALUE)
     text = f"psql: password '{VALUE}' and {quote(VALUE, safe='')} and {json.dumps(VALUE)}"
-    assert box.redact(text) == text
-    box.reveal(ref)
     assert box.redact(text) == f"psql: password '{ref}' and {ref} and \"{ref}\""
+
+
+def test_what_was_made_or_named_before_us_is_known_too(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("from-a-file\n")
+    ref = open_secret_box(tmp_path).put("i1.r1", "password", VALUE)
+    later = open_secret_box(tmp_path, {})
+    text = f"{VALUE}, from-a-file"
+    assert later.redact(text) == text
+    later.know([f"secret:file{tmp_path}/token", "secret:env/ABSENT"], runs="i1")
+    assert later.redact(text) == f"{ref}, secret:file{tmp_path}/token"
+    assert redact_for_all(text) == later.redact(text)
+
+
+def test_a_variable_with_a_secret_is_not_inherited_by_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANARY", "sings")
+    asked = ["sh", "-c", "echo ${CANARY:-nothing}"]
+    assert run(asked, timeout_s=10).text == "sings\n"
+    ref = SecretRef("secret:env/CANARY")
+    assert [open_secret_box(tmp_path).reveal(ref) for _ in range(2)] == ["sings", "sings"]
+    assert run(asked, timeout_s=10).text == "nothing\n"
 
 
 def test_the_longer_secret_wins_and_references_stay_whole() -> None:

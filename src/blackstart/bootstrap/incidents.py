@@ -26,6 +26,7 @@ from blackstart.model.runbook import Runbook
 from blackstart.model.states import IncidentState
 from blackstart.planfile.load import load_plan
 from blackstart.ports.journal import Entry
+from blackstart.ports.secrets import PREFIX
 from blackstart.reports.postmortem import draft_postmortem
 from blackstart.world.crew import Threads
 from blackstart.world.process_name import is_surely_dead, own_name
@@ -198,6 +199,7 @@ def _unprotected(home: Home, plan: Plan, incident: Incident) -> tuple[str, ...]:
 def house_of(home: Home, incident: str) -> Installation:
     """Return what a driver of this incident works with: the plan in force, compiled."""
     plan, runbooks = in_force(home, incident_named(home, incident))
+    home.secrets.know(secrets_in(plan, runbooks), runs=incident)
 
     def draft(_incident: Incident, facts: Iterable[ev.Fact]) -> bytes:
         return draft_postmortem(tuple(facts), runbooks, plan).encode()
@@ -218,6 +220,26 @@ def house_of(home: Home, incident: str) -> Installation:
         is_gone=is_surely_dead,
         replan=lambda _digest: house_of(home, incident),
     )
+
+
+def secrets_in(plan: Plan, runbooks: Mapping[str, Runbook]) -> Iterator[str]:
+    """Yield the reference of every secret that the plan and its procedures name."""
+    yield from _references([channel.params for channel in plan.channels.values()])
+    for system in plan.systems.values():
+        yield from _references(system.settings)
+        yield from _references([target.values for target in system.targets.values()])
+    for runbook in runbooks.values():
+        yield from _references([action.params for step in runbook.steps for action in step.do])
+
+
+def _references(value: object) -> Iterator[str]:
+    if isinstance(value, str) and value.startswith(PREFIX):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _references(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _references(part)
 
 
 def amend_plan(home: Home, incident: str, plan_path: Path, *, by: str, why: str) -> Incident:

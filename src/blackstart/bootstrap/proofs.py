@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn
 
@@ -14,7 +15,7 @@ from blackstart.engine.offered import build, load_verbs
 from blackstart.model import events as ev
 from blackstart.model.errors import Refused
 from blackstart.model.plan import Plan, StateItem
-from blackstart.ports.action import Action, Check, Context, Failed, Outcome
+from blackstart.ports.action import Action, Check, Context, Done, Failed, Outcome
 from blackstart.ports.journal import Entry
 from blackstart.world.clock import countdown
 from blackstart.world.random import nonce
@@ -49,7 +50,14 @@ def watching(home: Home, plan: Plan, system: str, target: str) -> Callable[[], O
             remember=refuse,
             verified_points=refuse,
         )
-        return check.check(context)
+        outcome = check.check(context)
+        if isinstance(outcome, Done):
+            return outcome
+        return replace(
+            outcome,
+            summary=home.secrets.redact(outcome.summary),
+            hint=home.secrets.redact(outcome.hint),
+        )
 
     return look
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
+import traceback
 from collections.abc import Mapping
 
 import click
 
 from blackstart import __version__
 from blackstart.model.errors import BlackstartError, PlanRejected
+from blackstart.world.core_dumps import forbid_core_dumps
 
 # command → (module below blackstart.cli, line for the list)
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -95,6 +98,9 @@ def group() -> None:
 
 def main(command: click.Command = group) -> None:
     """Run the command line; expected errors end in two sentences and their exit code."""
+    forbid_core_dumps()
+    sys.excepthook = _show_bug
+    threading.excepthook = lambda ended: _show_bug(ended.exc_type, ended.exc_value)
     try:
         command.main(standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -109,8 +115,23 @@ def main(command: click.Command = group) -> None:
     except PlanRejected as error:
         for problem in error.problems:
             click.echo(problem, err=True)
-        click.secho(str(error), fg="red", err=True)
+        click.secho(_without_secrets(str(error)), fg="red", err=True)
         sys.exit(error.exit_code)
     except BlackstartError as error:
-        click.secho(str(error), fg="red", err=True)
+        click.secho(_without_secrets(str(error)), fg="red", err=True)
         sys.exit(error.exit_code)
+
+
+def _show_bug(kind: type[BaseException], bug: BaseException | None, *_: object) -> None:
+    """Show a traceback whole, but for the secrets in it."""
+    lines = traceback.format_exception(kind, bug, bug.__traceback__ if bug else None)
+    click.echo(_without_secrets("".join(lines)), err=True)
+
+
+def _without_secrets(text: str) -> str:
+    """Return the text without the secrets that were revealed here; none were where none can be."""
+    if "blackstart.store.secretbox" not in sys.modules:
+        return text
+    from blackstart.store.secretbox import redact_for_all
+
+    return redact_for_all(text)

@@ -38,6 +38,7 @@ from blackstart.ports.action import (
     Running,
     Undoable,
     Unknown,
+    without_secrets,
 )
 from blackstart.ports.crew import Signal
 from blackstart.ports.journal import Entry, Journal
@@ -225,24 +226,13 @@ def _ended(house: Installation, job: Job, outcome: Outcome, *, in_doubt: bool) -
         key=job.key,
         outcome="done" if is_done else "failed",
         degraded=house.redact(outcome.degraded) if isinstance(outcome, Done) else "",
-        outputs={name: _without_secrets(house.redact, value) for name, value in outputs.items()},
+        outputs={name: without_secrets(house.redact, value) for name, value in outputs.items()},
         evidence=outcome.evidence,
         sightings=tuple(replace(seen, seen=house.redact(seen.seen)) for seen in outcome.sightings),
         summary=house.redact(outcome.summary),
         hint=house.redact(outcome.hint) if isinstance(outcome, Failed) else "",
         in_doubt=in_doubt,
     )
-
-
-def _without_secrets(redact: Callable[[str], str], value: Param) -> Param:
-    """Return an output with the secrets in its texts replaced by their references."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {redact(name): _without_secrets(redact, part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_without_secrets(redact, part) for part in value]
-    return value
 
 
 def _bug(house: Installation, job: Job, error: Exception) -> Failed:
@@ -270,6 +260,7 @@ def _context(house: Installation, journal: Journal, job: Job, halt: Signal) -> C
         reveal=house.secrets.reveal,
         remember=lambda audience, people: _remember(journal, job, audience, people),
         verified_points=lambda item: verified_points(journal, job.system, item),
+        redact=house.redact,
     )
 
 

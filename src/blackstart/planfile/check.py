@@ -9,6 +9,7 @@ from blackstart.model.notices import INCIDENT_CHANNEL, STAFF_CHANNEL
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Plan
 from blackstart.planfile.check_actions import Verbs, flaws_of_use
+from blackstart.planfile.check_literals import flaws_of_literals
 from blackstart.planfile.check_system import Procedures, flaws_of_system
 from blackstart.planfile.graph import find_circle
 from blackstart.planfile.problems import Flaw, Places, lines_of, reject, unknown
@@ -38,6 +39,7 @@ def flaws_of_plan(plan: Plan, verbs: Verbs) -> Iterator[Flaw]:
     yield from _flaws_of_people(plan)
     yield from _flaws_of_roles(plan)
     yield from _flaws_of_channels(plan, verbs)
+    yield from flaws_of_literals(plan)
     if not plan.systems:
         yield Flaw(path=("systems",), what="the plan has no system", instead="add one")
     procedures = Procedures(plan, verbs)

@@ -99,7 +99,8 @@ class Context:
     `marker` names the run and is on everything that it makes. `left_s()` says within how many
     seconds the action must have returned; no clock that is set moves it. `progress(done, total,
     unit)` may be called often. `keep(name, content)` stores evidence and returns its digest.
-    `seal(name, value)` stores a secret before its first use; `reveal(ref)` returns one. `remember`
+    `seal(name, value)` stores a secret before its first use; `reveal(ref)` returns one;
+    `redact(text)` puts references in place of those known. `remember`
     puts people and addresses into the contact store.
     """
 
@@ -115,6 +116,7 @@ class Context:
     reveal: Callable[[SecretRef], str]
     remember: Callable[[str, tuple[AffectedPerson, ...]], int]
     verified_points: Callable[[str], tuple[str, ...]]
+    redact: Callable[[str], str] = str
 
 
 @runtime_checkable
@@ -164,3 +166,14 @@ class Check(Protocol):
     def check(self, context: Context) -> Outcome:
         """Ask; Done when the answer is the expected one, Failed with what was seen when not."""
         ...
+
+
+def without_secrets(redact: Callable[[str], str], value: Param) -> Param:
+    """Return an output with the secrets in its texts replaced by their references."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redact(name): without_secrets(redact, part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(redact, part) for part in value]
+    return value

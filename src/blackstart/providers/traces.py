@@ -7,6 +7,7 @@ anything and `VERB.ID.key` when it is done, with its result. ID stands for the a
 
 from __future__ import annotations
 
+import errno
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,16 @@ import msgspec
 
 from blackstart.model.errors import BlackstartError, WorldFailed
 from blackstart.model.runbook import Param
-from blackstart.ports.action import Context, Done, Failed, Finding, NotDone, Outcome, Partial
+from blackstart.ports.action import (
+    Context,
+    Done,
+    Failed,
+    Finding,
+    NotDone,
+    Outcome,
+    Partial,
+    without_secrets,
+)
 from blackstart.world.clock import wait_until
 from blackstart.world.files import write_durably
 from blackstart.world.process import ProcessError
@@ -26,6 +36,7 @@ from blackstart.world.sites import SiteError
 
 S = TypeVar("S")
 _FOR_ROOM_S = 10.0
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +69,10 @@ def returns_failures(
             return Failed(summary=str(failure), hint=failure.hint)
         except OSError as failure:
             what = f"{failure.filename or 'the machine'}: {failure.strerror or failure}"
-            return Failed(summary=what, hint="look at the file, its rights and the free space")
+            hint = "look at the file, its rights and the free space"
+            if failure.errno in _SHORTAGES:
+                hint = "raise that limit or end what uses it up, then retry"
+            return Failed(summary=what, hint=hint)
 
     return guarded
 
@@ -107,9 +121,9 @@ def write_trace(path: Path, verb: str, context: Context, done: Done) -> None:
             marker=context.marker,
             verb=verb,
             at=_stamp(context),
-            summary=done.summary,
-            degraded=done.degraded,
-            outputs=done.outputs,
+            summary=context.redact(done.summary),
+            degraded=context.redact(done.degraded),
+            outputs={k: without_secrets(context.redact, v) for k, v in done.outputs.items()},
             evidence=done.evidence,
         ),
     )

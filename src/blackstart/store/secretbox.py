@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+import weakref
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -25,6 +27,7 @@ _TELLING_CHARS = 8  # a shorter part of a secret is a word that texts may hold b
 _RUN, _FILE, _ENV = "secret:run/", "secret:file/", "secret:env/"
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _KEY_BYTES = 32
+_TAKEN: dict[str, str] = {}  # variables with secrets, which programs that we start must not see
 _NONCE_BYTES = 12
 
 
@@ -41,6 +44,7 @@ class SealedBox:
         self._key_path = home / "secrets.key"
         self._environment = environment
         self._revealed: dict[str, str] = {}
+        _OPENED.add(self)
 
     def put(self, run: str, name: str, value: str) -> SecretRef:
         """Seal the value durably; the first value of a name stays. Returns its reference.
@@ -61,6 +65,7 @@ class SealedBox:
             with locked(self._key_path.with_name("secrets.lock")):
                 if not path.exists():
                     self._seal(path, str(ref), value)
+                self._remember(str(ref), value)
         except OSError as error:
             raise WorldFailed(
                 f"{ref} could not be sealed in {path.parent} ({error.strerror}).",
@@ -91,15 +96,29 @@ class SealedBox:
         value = self._value_of(str(ref))
         if not value:
             raise Unready(f"The secret {ref} is empty.", "Put the value there.")
-        self._revealed[str(ref)] = value
+        self._remember(str(ref), value)
+        return value
+
+    def know(self, refs: Iterable[str], runs: str) -> None:
+        """Know these secrets, and those that the runs with this beginning made, for `redact`.
+
+        Another program may have let a text out into the world in which one of them stands. What
+        cannot be read now is passed over.
+        """
+        made = (f"{_RUN}{path.parent.name}/{path.name}" for path in self._folder.glob(f"{runs}*/*"))
+        for ref in (*refs, *made):
+            with suppress(Unready):
+                self.reveal(SecretRef(ref))
+
+    def redact(self, text: str) -> str:
+        """Return the text with every secret known so far replaced by its reference."""
+        return redact(text, dict(self._revealed))
+
+    def _remember(self, ref: str, value: str) -> None:
+        self._revealed[ref] = value
         for number, part in enumerate(value.split(":"), start=1):  # user:password
             if part != value and len(part) >= _TELLING_CHARS:
                 self._revealed[f"{ref}#{number}"] = part
-        return value
-
-    def redact(self, text: str) -> str:
-        """Return the text with every secret revealed so far replaced by its reference."""
-        return redact(text, dict(self._revealed))
 
     def _value_of(self, ref: str) -> str:
         if ref.startswith(_RUN):
@@ -115,7 +134,12 @@ class SealedBox:
         )
 
     def _variable(self, ref: str) -> str:
+        """Return it, and take it out of our environment: programs that we start inherit that."""
         name = ref.removeprefix(_ENV)
+        if self._environment is os.environ and name in os.environ:
+            _TAKEN[name] = os.environ.pop(name)
+        if self._environment is os.environ and name in _TAKEN:
+            return _TAKEN[name]
         if name not in self._environment:
             raise Unready(
                 f"The secret {ref} cannot be read: the variable is not set.",
@@ -192,3 +216,13 @@ def _content_of(ref: str) -> str:
             f"The secret {ref} is not text.", f"Put it into {path} as UTF-8 text."
         ) from error
     return content.removesuffix("\n").removesuffix("\r")
+
+
+_OPENED: weakref.WeakSet[SealedBox] = weakref.WeakSet()
+
+
+def redact_for_all(text: str) -> str:
+    """Return the text without any secret that this program knows, from whichever box."""
+    for box in list(_OPENED):
+        text = box.redact(text)
+    return text
