@@ -23,6 +23,7 @@ from blackstart.model.notices import compose
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Runbook
 from blackstart.model.texts import Text
+from blackstart.model.timing import UsualTime
 from tests.engine_verbs import AT
 from tests.engine_world import INCIDENT, make_plan, make_runbook
 
@@ -69,15 +70,23 @@ class Paper:
             )
             self.facts.append(decode_fact(content))
 
-    def report(self, at: datetime = AT, *, since: datetime | None = None) -> None:
+    def report(
+        self,
+        at: datetime = AT,
+        *,
+        since: datetime | None = None,
+        mode: str = "recovery",
+        usual: tuple[UsualTime, ...] = (),
+    ) -> None:
         """Open the incident."""
         reported = ev.IncidentReported(
             systems=tuple(self.runbooks),
-            mode="recovery",
+            mode=mode,
             target="drill",
             summary="The shop is down.",
             outage_start=since or at,
             plan="0" * 64,
+            usual=usual,
         )
         self.record(at, reported, by="watch")
 
@@ -136,10 +145,19 @@ class Paper:
         ended = ev.ActionEnded(run=run, step=step, action=action, key=key, outcome=outcome)
         self.record(now, ended)
 
-    def say(self, now: datetime, ask: str, text: str, *, by: str = "p1", why: str = "") -> None:
+    def say(
+        self,
+        now: datetime,
+        ask: str,
+        text: str,
+        *,
+        by: str = "p1",
+        why: str = "",
+        for_s: float = 0.0,
+    ) -> None:
         """Let a person answer."""
         known = Known(plan=self.plan, runbooks=self.runbooks, now=now)
-        given = Answer(text=text, by=by, why=why)
+        given = Answer(text=text, by=by, why=why, for_s=for_s)
         self.record(now, *answer(known, self.incident, ask, given), by=by)
 
     def activate(self, now: datetime) -> None:

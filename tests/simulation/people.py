@@ -35,6 +35,7 @@ SAYS: Mapping[str, str] = {
     "decision": "rebuild",
     "gate": "go",
     "manual": "done",
+    "overdue": "cancel",
     "stopped": "retry",
     "undo": "retry",
     "signoff": "signed",
@@ -46,6 +47,7 @@ RESTLESS: Temper = {
     "decision": {"rebuild": 12, "wait": 3, "repair": 1, "stand-down": 1},
     "gate": {"go": 12, "hold": 4, "stand-down": 1},
     "manual": {"done": 4, "failed": 1},
+    "overdue": {"cancel": 3, "by-hand": 1, "wait": 2, "stand-down": 1},
     "stopped": {"retry": 8, "by hand": 4, "skip": 3, "stand-down": 1},
     "undo": {"retry": 3, "leave": 1},
 }

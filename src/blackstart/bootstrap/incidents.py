@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import msgspec
 
 from blackstart.bootstrap.home import Home
 from blackstart.bootstrap.verbs import compile_for, read_located_plan
+from blackstart.engine.history import AT_MOST, usual_times
 from blackstart.engine.installation import Installation
 from blackstart.engine.offered import load_verbs
 from blackstart.model import commands
@@ -53,14 +55,11 @@ def report_incident(
     Raises PlanRejected when the plan cannot be used; nothing is opened then.
     """
     located = read_located_plan(plan_path)
-    plan = located.plan
     if by != WATCH:
-        require_known(plan, by)
+        require_known(located.plan, by)
     for system in systems:
-        if system not in plan.systems:
-            known = ", ".join(plan.systems)
-            raise Refused(f"The plan has no system '{system}'.", f"It has: {known}.")
-        compile_for(plan, system, target, mode)
+        _refuse_unknown(located.plan, system)
+        compile_for(located.plan, system, target, mode)
         _refuse_second(home, system, mode)
     name = f"{home.clock.now():%Y%m%d-%H%M%S}-{systems[0]}-{nonce(2)}"
     reported = ev.IncidentReported(
@@ -72,9 +71,24 @@ def report_incident(
         plan=home.evidence.keep(plan_path.name, located.content),
         last_good=last_good,
         sightings=sightings,
+        usual=usual_times(_newest_histories(home), systems),
     )
     home.journal.append(name, by, [Entry(event=reported)], expect_seq=0)
     return name
+
+
+def _refuse_unknown(plan: Plan, system: str) -> None:
+    if system not in plan.systems:
+        known = ", ".join(plan.systems)
+        raise Refused(f"The plan has no system '{system}'.", f"It has: {known}.")
+
+
+def _newest_histories(home: Home) -> Iterator[tuple[ev.Fact, ...]]:
+    """Yield the facts of the newest incidents; one that cannot be read teaches nothing."""
+    chains = [name for name in home.journal.chains() if name != ev.INSTALLATION]
+    for name in chains[-AT_MOST:]:
+        with suppress(BlackstartError):
+            yield home.journal.read(name)
 
 
 def _refuse_second(home: Home, system: str, mode: Mode) -> None:

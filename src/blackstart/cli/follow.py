@@ -26,7 +26,12 @@ from blackstart.model.states import IncidentState
 
 EVERY_S = 0.2
 END = "end"  # what the person at the terminal says to a stop to leave it as it is
-AUTOMATIC_ANSWERS = {"acknowledge": "acknowledged", "decision": "rebuild", "gate": "go"}
+AUTOMATIC_ANSWERS = {
+    "acknowledge": "acknowledged",
+    "decision": "rebuild",
+    "gate": "go",
+    "overdue": "cancel",  # so that a drill ends, and says where it hung
+}
 Give = Callable[["Followed", AskView, str, str, str], None]  # …, answer, reason, how it was given
 _WHY = "answered automatically: a drill on the sandbox with nobody at the terminal"
 

@@ -17,7 +17,14 @@ from blackstart.bootstrap import (
 )
 from blackstart.cli.driving import say, stop_on_signals
 from blackstart.cli.lines import fitted
-from blackstart.cli.options import as_json, moment_of, with_alone, with_home, with_plan
+from blackstart.cli.options import (
+    as_json,
+    duration_of,
+    moment_of,
+    with_alone,
+    with_home,
+    with_plan,
+)
 from blackstart.cli.ordering import Asked, news_of, people_of
 from blackstart.cli.standing import ask_named, every, find
 from blackstart.cli.steps import kept, outputs_of
@@ -104,6 +111,7 @@ def newest_or(home: Home, incident: str | None) -> str:
 )
 @click.option("--as", "person", required=True, envvar="BLACKSTART_AS", help="Your id in the plan.")
 @click.option("--why", default="", help="The reason, for the record.")
+@click.option("--for", "lasting", default="", help="How long something may go on, such as 30m.")
 @as_json
 def answer(
     home: Path,
@@ -114,6 +122,7 @@ def answer(
     files: tuple[Path, ...],
     person: str,
     why: str,
+    lasting: str,
     in_json: bool,
 ) -> None:
     """Answer the question ASK of INCIDENT ('.' is the only open one) with TEXT.
@@ -129,7 +138,12 @@ def answer(
         why=why,
         in_json=in_json,
     )
-    given = replace(asked.answer(text), outputs=outputs_of(outputs), evidence=kept(opened, files))
+    given = replace(
+        asked.answer(text),
+        outputs=outputs_of(outputs),
+        evidence=kept(opened, files),
+        for_s=duration_of(lasting) if lasting else 0.0,
+    )
     asked.carry_out(
         lambda known, state: answered(
             known,

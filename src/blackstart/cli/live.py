@@ -32,11 +32,12 @@ from blackstart.cli.panels import (
     draw_trouble,
 )
 from blackstart.model.words import say_duration
+from blackstart.reports.kinds import ASK_WORDS
 from blackstart.reports.phrases import Tone, plain
 from blackstart.reports.record import DrillRecord
 from blackstart.reports.scorecard import Scorecard, score
 from blackstart.reports.spans import AskSpan, ask_spans
-from blackstart.reports.timeline import ASK_WORDS, Known, timeline
+from blackstart.reports.timeline import Known, timeline
 
 __all__ = ["LiveSnapshot", "LiveView", "ProgressRow", "draw_live", "plain_lines", "show_ask"]
 

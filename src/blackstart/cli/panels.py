@@ -19,11 +19,12 @@ from rich.text import Text
 from blackstart.cli.palette import PERSON, RUNNING, SOFT, STYLES, sign_of, soft, style_of, toned
 from blackstart.model.events import IncidentClosed, RecoveryActivated, RunEnded
 from blackstart.model.words import say_bytes, say_duration
+from blackstart.reports.kinds import ASK_WORDS, notice_title
 from blackstart.reports.phrases import Tone, plain, say_clock_face, say_list, say_time
 from blackstart.reports.record import DrillRecord, incident_of
 from blackstart.reports.scorecard import Scorecard, StepScore
 from blackstart.reports.spans import AskSpan, ask_spans, of_kind
-from blackstart.reports.timeline import ASK_WORDS, Known, notice_title, timeline
+from blackstart.reports.timeline import Known, timeline
 from blackstart.reports.told import ToldGroup, told, told_groups
 from blackstart.reports.verdict import judge
 

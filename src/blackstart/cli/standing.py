@@ -14,8 +14,9 @@ from blackstart.model.answering import commands_for, title_of
 from blackstart.model.errors import BlackstartError, Refused
 from blackstart.model.events import INSTALLATION, Option
 from blackstart.model.incident import AskView, Incident, fold
-from blackstart.model.states import IncidentState
-from blackstart.model.time_words import say_prolonged, say_share_spent
+from blackstart.model.states import ActionState, IncidentState
+from blackstart.model.time_words import say_prolonged, say_share_spent, say_usual
+from blackstart.model.views import StepView
 from blackstart.model.words import say_duration, say_moment, say_option
 from blackstart.ports.journal import Journal
 from blackstart.reports.options import options_of, options_table
@@ -78,7 +79,7 @@ def _lines_of(journal: Journal, incident: Incident, now: datetime) -> Iterator[s
         driver = journal.holder(incident.id)
         yield f"  driven by {driver}" if driver else "  nobody drives it: `blackstart agent`"
     yield from _exceptions(incident)
-    yield from _work(journal, incident)
+    yield from _work(journal, incident, now)
     yield from _questions(incident, now)
 
 
@@ -93,14 +94,30 @@ def _exceptions(incident: Incident) -> Iterator[str]:
         yield f"  rule set aside until {say_moment(waiver.until)}: {waiver.rule} ({waiver.why})"
 
 
-def _work(journal: Journal, incident: Incident) -> Iterator[str]:
+def _work(journal: Journal, incident: Incident, now: datetime) -> Iterator[str]:
     for run in incident.runs.values():
         for name, step in run.steps.items():
             if step.started_at:
                 yield f"  {run.started.system}  {name:22} {step.state}  {step.reason}".rstrip()
+            yield from (f"    {line}" for line in _slow(name, step, now))
     for subject, done, total, unit in journal.progress(incident.id):
         if done < total:
             yield f"  {subject}: {done:.0f} of {total:.0f} {unit}"
+
+
+def _slow(name: str, step: StepView, now: datetime) -> Iterator[str]:
+    """Yield each action of the step that takes longer than usual, and what was said about it."""
+    for action, view in step.actions.items():
+        if view.state is not ActionState.STARTED or view.started_at is None:
+            continue
+        if view.cancel:
+            yield f"{name}.{action}: being ended, as {view.cancel.by} ordered"
+        elif view.delayed:
+            so_far = say_duration((now - view.started_at).total_seconds())
+            usual = say_usual(view.delayed.usual_s, view.delayed.of)
+            until = view.extended_until
+            allowed = f"; it may go on until {say_moment(until)}" if until else ""
+            yield f"{name}.{action}: slow, running for {so_far}; {usual}{allowed}"
 
 
 def _with_estimate(incident: Incident, option: Option) -> Option:

@@ -9,9 +9,11 @@ from pathlib import Path
 import click
 
 from blackstart.bootstrap import Home
+from blackstart.cli.options import duration_of
 from blackstart.cli.ordering import Asked, steering
 from blackstart.model import events as ev
 from blackstart.model import steering as orders
+from blackstart.model import stopping
 from blackstart.model.asks import Answer, Known, answer
 from blackstart.model.incident import Incident, RunView
 
@@ -27,7 +29,7 @@ _evidence = click.option(
 
 @click.group()
 def step() -> None:
-    """Finish, leave out, repeat or take back one step."""
+    """Finish, leave out, repeat, end, wait for or take back one step."""
 
 
 def _of_step(command: Callable[..., None]) -> Callable[..., None]:
@@ -154,5 +156,50 @@ def undo(asked: Asked, step_name: str, system: str, *, and_later: bool) -> None:
             by=asked.person,
             why=asked.why,
             and_later=and_later,
+        )
+    )
+
+
+_action = click.option("--action", default="", help="Which action, when several are under way.")
+
+
+@step.command()
+@_of_step
+@_action
+def cancel(asked: Asked, step_name: str, system: str, action: str) -> None:
+    """End what is under way of STEP, with all the programs that it started."""
+    asked.carry_out(
+        lambda known, state: stopping.cancel(
+            known.plan,
+            known.runbooks,
+            state,
+            orders.run_of(state, system),
+            step_name,
+            by=asked.person,
+            why=asked.why,
+            action=action,
+        )
+    )
+
+
+@step.command()
+@_of_step
+@_action
+@click.option("--for", "lasting", required=True, help="How long from now, such as 30m.")
+def wait(asked: Asked, step_name: str, system: str, action: str, lasting: str) -> None:
+    """Let what is under way of STEP go on beyond its limit before people are asked about it."""
+    for_s = duration_of(lasting)
+    asked.carry_out(
+        lambda known, state: stopping.wait_longer(
+            known.plan,
+            known.runbooks,
+            state,
+            orders.run_of(state, system),
+            step_name,
+            by=asked.person,
+            why=asked.why,
+            now=known.now,
+            for_s=for_s,
+            action=action,
         )
     )

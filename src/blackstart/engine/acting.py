@@ -11,23 +11,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from operator import itemgetter
-from typing import TypeVar, assert_never
+from typing import Any, TypeVar
 
 from blackstart.engine.installation import Installation
 from blackstart.engine.offered import build
 from blackstart.engine.patience import keep_in_time, record_in_time
 from blackstart.engine.probe import look_from
 from blackstart.model import events as ev
-from blackstart.model import orders
 from blackstart.model.errors import BlackstartError, JournalFailed, Superseded
-from blackstart.model.incident import Incident, RunView, StepView
+from blackstart.model.incident import RunView
 from blackstart.model.notices import customer_audience
 from blackstart.model.plan import Target
 from blackstart.model.references import fill
-from blackstart.model.runbook import MANUAL, ActionSpec, Param, StepSpec
+from blackstart.model.runbook import ActionSpec, Param
 from blackstart.ports.action import (
     Action,
+    Cancellable,
     Check,
     Context,
     Done,
@@ -36,7 +35,6 @@ from blackstart.ports.action import (
     Outcome,
     Partial,
     Running,
-    Undoable,
     Unknown,
     without_secrets,
 )
@@ -47,8 +45,24 @@ from blackstart.world.clock import countdown
 
 _LOOK_AGAIN_S = 1.0
 _PROGRESS_EVERY_S = 0.2
-_BY_HAND = "what was done by hand"  # among the actions that were kept: no verb knows it
+_NO_LIMIT_S = 30 * 86_400.0  # as long as anybody would wait: no clock ends what changes the world
+_RETRY = "Retry, or finish the step by hand."
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reins:
+    """What ends an action from outside: the driver stops (`halt`), or a person says so (`cancel`).
+
+    What the driver left is in doubt for the next one; what a person ended has failed.
+    """
+
+    halt: Signal
+    cancel: Signal
+
+    def are_pulled(self) -> bool:
+        """Say whether the action has to end now."""
+        return self.halt.is_set() or self.cancel.is_set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +113,7 @@ def job_of(
 
 
 def carry_out(
-    house: Installation, journal: Journal, job: Job, halt: Signal, *, is_in_doubt: bool
+    house: Installation, journal: Journal, job: Job, reins: Reins, *, is_in_doubt: bool
 ) -> None:
     """Do the job to its end and record it. Expected failures end the action, not the caller.
 
@@ -107,27 +121,29 @@ def carry_out(
     whoever drives next.
     """
 
-    if halt.is_set():
+    if reins.halt.is_set():
         return  # it waited for its turn until the driver stopped: nothing was begun
 
     def act() -> tuple[Job, Outcome | None]:
         provider = build(house.verbs, job.spec.use, job.params)
         if isinstance(provider, Check):
-            return job, _ask(house, journal, job, provider, halt)
+            return job, _ask(house, journal, job, provider, reins)
         if is_in_doubt:
-            return _look_then_act(house, journal, job, provider, halt)
-        return job, provider.perform(_context(house, journal, job, halt))
+            return _look_then_act(house, journal, job, provider, reins)
+        return job, provider.perform(_unlimited(house, journal, job, reins))
 
-    done = _safely(house, job, act)
+    done = safely(house, job, act)
     job, seen = (job, done) if isinstance(done, Failed) else done
     outcome = seen or _not_seen(job)
-    if halt.is_set() and isinstance(outcome, Failed):
+    if reins.halt.is_set() and isinstance(outcome, Failed):
         return  # stopped by us, not by the world: it stays in doubt, whoever drives next looks
+    if reins.cancel.is_set() and isinstance(outcome, Failed):
+        outcome = _ended_early(outcome)
     ended = _ended(house, job, outcome, in_doubt=seen is None)
-    record_in_time(house, halt, lambda: _record(journal, house, job, ended))
+    record_in_time(house, reins.halt, lambda: record(journal, house, job, ended))
 
 
-def _safely(house: Installation, job: Job, act: Callable[[], T]) -> T | Failed:
+def safely(house: Installation, job: Job, act: Callable[[], T]) -> T | Failed:
     """Return what `act` returns; expected errors and a provider's bugs become Failed.
 
     Raises JournalFailed, Superseded: what cannot be recorded ends the driver.
@@ -150,8 +166,17 @@ def _not_seen(job: Job) -> Failed:
     )
 
 
-def _ask(house: Installation, journal: Journal, job: Job, check: Check, halt: Signal) -> Outcome:
-    context = _context(house, journal, job, halt)
+def _ended_early(outcome: Failed) -> Failed:
+    """Return the end of an action that a person ended: what it said, and what that leaves."""
+    return replace(
+        outcome,
+        summary=f"ended on request: {outcome.summary}",
+        hint=f"What it had begun is left as it is; a retry clears it first. {outcome.hint}".strip(),
+    )
+
+
+def _ask(house: Installation, journal: Journal, job: Job, check: Check, reins: Reins) -> Outcome:
+    context = context_of(house, journal, job, reins)
     if job.spec.vantage:
         vantage = house.plan.vantages[job.spec.vantage]
         return look_from(vantage, house.probe, job.spec.use, job.params, context, house.secrets)
@@ -159,35 +184,50 @@ def _ask(house: Installation, journal: Journal, job: Job, check: Check, halt: Si
 
 
 def _look_then_act(
-    house: Installation, journal: Journal, job: Job, action: Action, halt: Signal
+    house: Installation, journal: Journal, job: Job, action: Action, reins: Reins
 ) -> tuple[Job, Outcome | None]:
     """Look at the world for what an attempt left whose end nobody saw, and go on from there.
 
-    None when the world gave no answer before the deadline: nothing may be performed then.
+    None when the world gave no answer within the action's limit, or what goes on there cannot be
+    ended: nothing may be performed then. What goes on and is seen to has no limit here: people are
+    asked about it.
     """
-    context = _context(house, journal, job, halt)
+    left_s = countdown(house.clock, job.spec.limit_s)
     noted = ""
     while True:
-        finding = action.inspect(context)
+        finding = action.inspect(context_of(house, journal, job, reins))
         kind = _FINDINGS[type(finding)]
         if kind != noted:
             noted = kind
             note = house.redact(getattr(finding, "note", ""))
-            _record(journal, house, job, _inspected(job, kind, note))
-        match finding:
-            case Done():
-                return job, finding
-            case NotDone():
-                return job, action.perform(context)
-            case Partial():
-                again = replace(job, attempt=job.attempt + 1)
-                _record(journal, house, again, started(again))
-                return again, action.perform(_context(house, journal, again, halt))
-            case Running() | Unknown():
-                if halt.wait(_LOOK_AGAIN_S) or context.cancelled():
-                    return job, None
-            case _:
-                assert_never(finding)
+            record(journal, house, job, _inspected(job, kind, note))
+        if isinstance(finding, Running | Unknown):
+            if reins.cancel.is_set() and isinstance(action, Cancellable):
+                return job, _end_in_the_world(action, context_of(house, journal, job, reins))
+            is_late = isinstance(finding, Unknown) and left_s() <= 0
+            if is_late or reins.halt.wait(_LOOK_AGAIN_S) or reins.cancel.is_set():
+                return job, None
+            continue
+        return _go_on(house, journal, job, action, finding, reins)
+
+
+def _go_on(
+    house: Installation,
+    journal: Journal,
+    job: Job,
+    action: Action,
+    finding: Done | NotDone | Partial,
+    reins: Reins,
+) -> tuple[Job, Outcome]:
+    """Do what is left to do after a look that showed where the attempt stands."""
+    if isinstance(finding, Done):
+        return job, finding
+    if reins.are_pulled():
+        return job, Failed(summary="nothing of it goes on", hint=_RETRY)
+    if isinstance(finding, Partial):
+        job = replace(job, attempt=job.attempt + 1)
+        record(journal, house, job, started(job, house.verbs))
+    return job, action.perform(_unlimited(house, journal, job, reins))
 
 
 _FINDINGS: dict[type, str] = {
@@ -199,10 +239,21 @@ _FINDINGS: dict[type, str] = {
 }
 
 
-def started(job: Job) -> ev.ActionStarted:
+def _end_in_the_world(action: Cancellable, context: Context) -> Outcome | None:
+    """End what goes on without us; None when it could not be, so that nobody takes it for ended."""
+    ended = action.cancel(context)
+    return None if isinstance(ended, Failed) else Failed(summary=ended.summary, hint=_RETRY)
+
+
+def started(job: Job, verbs: Mapping[str, type[Any]]) -> ev.ActionStarted:
     """Return the fact that precedes the attempt."""
     return ev.ActionStarted(
-        run=job.run, step=job.step, action=job.spec.name, attempt=job.attempt, key=job.key
+        run=job.run,
+        step=job.step,
+        action=job.spec.name,
+        attempt=job.attempt,
+        key=job.key,
+        ends_at_limit=hasattr(verbs.get(job.spec.use), "check"),
     )
 
 
@@ -212,7 +263,8 @@ def _inspected(job: Job, finding: str, note: str) -> ev.ActionInspected:
     )
 
 
-def _record(journal: Journal, house: Installation, job: Job, event: ev.Event) -> None:
+def record(journal: Journal, house: Installation, job: Job, event: ev.Event) -> None:
+    """Append a fact about the attempt."""
     journal.append(job.incident, house.holder, [Entry(event=event)])
 
 
@@ -245,17 +297,27 @@ def _bug(house: Installation, job: Job, error: Exception) -> Failed:
     )
 
 
-def _context(house: Installation, journal: Journal, job: Job, halt: Signal) -> Context:
-    left_s = countdown(house.clock, job.spec.limit_s)
+def _unlimited(house: Installation, journal: Journal, job: Job, reins: Reins) -> Context:
+    """Return the context of what changes the world: only a person ends it, or the driver's stop."""
+    return context_of(house, journal, job, reins, limit_s=_NO_LIMIT_S)
+
+
+def context_of(
+    house: Installation, journal: Journal, job: Job, reins: Reins, *, limit_s: float | None = None
+) -> Context:
+    """Return what an action is given; it has its own limit unless another one is named."""
+    left_s = countdown(house.clock, job.spec.limit_s if limit_s is None else limit_s)
     return Context(
         key=job.key,
         marker=job.marker,
         target=job.target,
         left_s=left_s,
         now=house.clock.now,
-        cancelled=lambda: halt.is_set() or left_s() <= 0,
+        cancelled=lambda: reins.are_pulled() or left_s() <= 0,
         progress=_progress(house, journal, job),
-        keep=partial(keep_in_time, house, lambda: left_s() <= 0, halt),
+        keep=partial(
+            keep_in_time, house, lambda: reins.cancel.is_set() or left_s() <= 0, reins.halt
+        ),
         seal=lambda name, value: house.secrets.put(job.run, name, value),
         reveal=house.secrets.reveal,
         remember=lambda audience, people: _remember(journal, job, audience, people),
@@ -294,68 +356,6 @@ def _remember(journal: Journal, job: Job, audience: str, people: tuple[AffectedP
         journal.remember_people(audience_name(job.run, customer_audience(team)), theirs)
     journal.remember_people(audience_name(job.incident, audience), named)
     return journal.remember_people(audience_name(job.run, audience), named)
-
-
-def take_back(
-    house: Installation,
-    journal: Journal,
-    incident: Incident,
-    run: RunView,
-    target: Target,
-    step: StepSpec,
-    halt: Signal,
-) -> None:
-    """Take back what the step did, its last action first, and record how that went.
-
-    Undoing may be repeated, so a death in between needs no record of its own.
-    """
-    undone: list[str] = []
-    kept = [_BY_HAND] if run.step(step.name).evidence else []
-    for spec, attempt in _begun_last_first(run.step(step.name), step):
-        job = job_of(incident.id, run, target, step.name, spec, attempt)
-        outcome = _safely(house, job, partial(_undo, house, journal, job, halt))
-        if isinstance(outcome, Failed):
-            if not halt.is_set():
-                _record(journal, house, job, _undo_failed(house, job, outcome))
-            return
-        if outcome is not None:
-            (undone if outcome else kept).append(spec.name)
-    done = orders.StepUndone(
-        run=run.started.run, step=step.name, undone=tuple(undone), kept=tuple(kept)
-    )
-    journal.append(incident.id, house.holder, [Entry(event=done)])
-
-
-def _begun_last_first(view: StepView, step: StepSpec) -> list[tuple[ActionSpec, int]]:
-    begun = [
-        (action.started_at, index, spec, action.attempt)
-        for index, spec in enumerate(step.do)
-        if (action := view.actions.get(spec.name)) and action.started_at
-    ]
-    return [(spec, attempt) for _, _, spec, attempt in sorted(begun, key=itemgetter(0, 1))[::-1]]
-
-
-def _undo(house: Installation, journal: Journal, job: Job, halt: Signal) -> Failed | bool | None:
-    """Return Failed, True when it was taken back, False when its verb cannot, None for a check."""
-    if job.spec.use == MANUAL:
-        return False
-    provider = build(house.verbs, job.spec.use, job.params)
-    if isinstance(provider, Check):
-        return None
-    if not isinstance(provider, Undoable):
-        return False
-    outcome = provider.undo(_context(house, journal, job, halt))
-    return outcome if isinstance(outcome, Failed) else True
-
-
-def _undo_failed(house: Installation, job: Job, outcome: Failed) -> orders.UndoFailed:
-    return orders.UndoFailed(
-        run=job.run,
-        step=job.step,
-        action=job.spec.name,
-        summary=house.redact(outcome.summary),
-        hint=house.redact(outcome.hint),
-    )
 
 
 def verified_points(journal: Journal, system: str, item: str) -> tuple[str, ...]:

@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from blackstart.engine.customers import LIAISON, left_to_customers
+from blackstart.engine.overdue import Going, past_limit, usual_of
+from blackstart.engine.questions import is_open, make_ask, new_ask
 from blackstart.engine.stepping import is_manual, is_ready, ready_actions
 from blackstart.engine.timing import prolonged_so_far
 from blackstart.model import events as ev
 from blackstart.model import orders
-from blackstart.model.answering import ANSWERS, LATER
-from blackstart.model.authority import TEAM, next_asked, persons_asked, role_of_owner
-from blackstart.model.commands import OPTIONS
+from blackstart.model.answering import LATER
+from blackstart.model.authority import TEAM, next_asked, role_of_owner
 from blackstart.model.incident import Incident, RunView, StepView
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Plan
@@ -22,24 +23,9 @@ from blackstart.model.references import substitute
 from blackstart.model.runbook import ActionSpec, Param, Phase, Runbook, StepSpec
 from blackstart.model.states import IncidentState, StepState, lets_others_go
 from blackstart.model.steering import gate_name, gates_of
-from blackstart.model.time_words import say_prolonged
+from blackstart.model.time_words import say_prolonged, say_usual
 from blackstart.model.timing import late_by
 from blackstart.model.words import say_duration, say_moment
-
-_MEANINGS = dict(OPTIONS) | {
-    "acknowledged": "I take this on",
-    "go": "continue with this step",
-    "hold": "not yet: the gate stays closed until somebody says go",
-    "done": "it is done, and here is what shows it",
-    "failed": "it did not work; the reason says why",
-    "leave": "leave it as it is; somebody clears it away by hand",
-    "retry": "try the failed action again, after what was wrong has been put right",
-    "skip": "leave this step out; what needs its results cannot start",
-    "confirmed": "the customer says that it is done",
-    "given-up": "we wait for it no longer; the reason says why",
-    "signed": "the post-mortem is complete",
-}
-
 
 _BY_HAND = (IncidentState.REPORTED, IncidentState.ACKNOWLEDGED, IncidentState.RECOVERING)
 
@@ -60,7 +46,7 @@ def asks_to_open(
         yield from _of_customers(plan, incident, run)
     match incident.state:
         case IncidentState.REPORTED:
-            yield from _new(incident, _acknowledge(plan, incident, now))
+            yield from new_ask(incident, _acknowledge(plan, incident, now))
         case IncidentState.ACKNOWLEDGED:
             yield from _when_acknowledged(plan, incident, now)
         case IncidentState.RESTORED | IncidentState.STOOD_DOWN:
@@ -71,7 +57,7 @@ def asks_to_open(
 
 def _when_acknowledged(plan: Plan, incident: Incident, now: datetime) -> Iterator[ev.AskOpened]:
     for team in plan.teams:
-        yield from _new(incident, _question(plan, incident, team))
+        yield from new_ask(incident, _question(plan, incident, team))
     if len(incident.runs) == len(incident.reported.systems) and all(
         run.estimate for run in incident.runs.values()
     ):
@@ -85,7 +71,35 @@ def _when_over(plan: Plan, incident: Incident) -> Iterator[ev.Event]:
     for (run, step), failed in incident.undo_failed.items():
         yield from _undo(plan, incident, run, step, failed)
     if incident.postmortem:
-        yield from _new(incident, _signoff(plan, incident))
+        yield from new_ask(incident, _signoff(plan, incident))
+
+
+def overdue_asks(
+    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime
+) -> Iterator[ev.AskOpened]:
+    """Yield the question about each action that is past its limit; it goes on meanwhile."""
+    for one, name in past_limit(runbooks, incident, now):
+        ran_s = (now - one.since).total_seconds()
+        manual = (f"by hand: {one.step.manual}",) if one.step.manual else ()
+        asked = make_ask(
+            plan,
+            incident,
+            "overdue",
+            name,
+            f"'{one.step.title}' of {one.run.started.system}: {one.spec.name} ({one.spec.use}) has "
+            f"run for {say_duration(ran_s)}; its limit is {say_duration(one.spec.limit_s)}. "
+            "It goes on until somebody ends it. What now?",
+            now=now,
+            facts=(f"usually: {say_usual(*usual_of(incident, one))}", *_allowed(one), *manual),
+            run=one.run.started.run,
+            step=one.step.name,
+        )
+        yield replace(asked, action=one.spec.name)
+
+
+def _allowed(one: Going) -> tuple[str, ...]:
+    until = one.view.extended_until
+    return (f"it was allowed until {say_moment(until)}",) if until else ()
 
 
 def asks_to_escalate(plan: Plan, incident: Incident, now: datetime) -> Iterator[ev.AskEscalated]:
@@ -105,72 +119,13 @@ def asks_to_escalate(plan: Plan, incident: Incident, now: datetime) -> Iterator[
         )
 
 
-def _new(incident: Incident, ask: ev.AskOpened) -> Iterator[ev.AskOpened]:
-    if ask.ask not in incident.asks:
-        yield ask
-
-
-def _ask(
-    plan: Plan,
-    incident: Incident,
-    kind: str,
-    name: str,
-    text: str,
-    *,
-    now: datetime | None = None,
-    within_s: float = 0.0,
-    role: str = COMMANDER,
-    facts: tuple[str, ...] = (),
-    run: str = "",
-    step: str = "",
-) -> ev.AskOpened:
-    due = None
-    if now:
-        known = plan.roles.get(role) or plan.roles[COMMANDER]
-        due = now + timedelta(seconds=max(known.acknowledge_within_s, within_s))
-    options = tuple(_option(incident, each) for each in ANSWERS[kind])
-    return ev.AskOpened(
-        ask=name,
-        kind=kind,
-        text=text,
-        role=role,
-        persons=persons_asked(plan, incident, role),
-        due_at=due,
-        facts=facts,
-        options=options,
-        run=run,
-        step=step,
-    )
-
-
-def _option(incident: Incident, name: str) -> ev.Option:
-    """Return the option with what people estimated of it; the rebuild with the critical path."""
-    told = incident.estimates.get(name)
-    if told:
-        return ev.Option(
-            name=name,
-            meaning=_MEANINGS[name],
-            expected_s=told.expected_s,
-            data_lost=told.data_lost,
-            reversible=told.reversible,
-        )
-    if name != "rebuild":
-        return ev.Option(name=name, meaning=_MEANINGS[name])
-    made = [run.estimate.expected_s for run in incident.runs.values() if run.estimate]
-    return ev.Option(
-        name=name,
-        meaning=_MEANINGS[name],
-        expected_s=max(made, default=None),
-        data_lost="what was written after the restore point",
-        reversible="until users are let in",
-    )
-
-
 def _acknowledge(plan: Plan, incident: Incident, now: datetime) -> ev.AskOpened:
     reported = incident.reported
     what = reported.summary.rstrip(".")
     text = f"{what}. Outage since {say_moment(incident.outage_start)}. Do you take it on?"
-    return _ask(plan, incident, "acknowledge", "acknowledge", text, now=now, facts=_seen(incident))
+    return make_ask(
+        plan, incident, "acknowledge", "acknowledge", text, now=now, facts=_seen(incident)
+    )
 
 
 def _question(plan: Plan, incident: Incident, team: str) -> ev.AskOpened:
@@ -178,7 +133,7 @@ def _question(plan: Plan, incident: Incident, team: str) -> ev.AskOpened:
         f"{team}: what is lost and what still works, is the cause known and over, "
         "and how long would a repair in place take?"
     )
-    return _ask(plan, incident, "question", f"question:{team}", text, role=TEAM + team)
+    return make_ask(plan, incident, "question", f"question:{team}", text, role=TEAM + team)
 
 
 def _decision(plan: Plan, incident: Incident, now: datetime) -> Iterator[ev.AskOpened]:
@@ -192,7 +147,7 @@ def _decision(plan: Plan, incident: Incident, now: datetime) -> Iterator[ev.AskO
     if last:
         chosen = f"{last.answer} ({last.why})" if last.why else last.answer
         text = f"So far you chose: {chosen}. {text}"
-    yield _ask(
+    yield make_ask(
         plan,
         incident,
         "decision",
@@ -266,7 +221,7 @@ def _by_hand(
         key = f"manual:{run.started.run}:{step}:{name}:{ready.attempt}"
         params = _known_params(ready.spec, run)
         wanted = params.get("outputs")
-        asked = _ask(
+        asked = make_ask(
             plan,
             incident,
             "manual",
@@ -305,12 +260,12 @@ def _undo(
 ) -> Iterator[ev.AskOpened]:
     stem = f"undo:{run}:{step}"
     earlier = [ask for name, ask in incident.asks.items() if name.startswith(stem)]
-    if any(ask.ended_at is None for ask in earlier):
+    if any(is_open(ask) for ask in earlier):
         return
     text = f"'{step}' could not be taken back: {failed.summary}"
     name = f"{stem}:{len(earlier) + 1}"
     facts = (failed.hint,)
-    yield _ask(plan, incident, "undo", name, text, facts=facts, run=run, step=step)
+    yield make_ask(plan, incident, "undo", name, text, facts=facts, run=run, step=step)
 
 
 def _gate(
@@ -337,7 +292,7 @@ def _gate(
     if held:
         by = plan.people[held.by].name if held.by in plan.people else held.by
         text = f"Held back by {by}: {held.why or 'no reason given'}. {text}"
-    yield _ask(
+    yield make_ask(
         plan,
         incident,
         "gate",
@@ -360,9 +315,11 @@ def _of_customers(plan: Plan, incident: Incident, run: RunView) -> Iterator[ev.E
         if about == ("customer", run.started.run) and ask.opened.ask not in left:
             yield ev.AskWithdrawn(ask=ask.opened.ask, reason="the move was taken back")
     for name, one in left.items():
-        asked = _ask(plan, incident, "customer", name, one.question, role=role, facts=one.sentences)
+        asked = make_ask(
+            plan, incident, "customer", name, one.question, role=role, facts=one.sentences
+        )
         asked = replace(asked, customer=one.customer, run=one.run, step=one.step)
-        yield from _new(incident, asked)
+        yield from new_ask(incident, asked)
 
 
 def _say_state(step: StepView) -> str:
@@ -374,18 +331,26 @@ def _stopped(
 ) -> Iterator[ev.AskOpened]:
     stem = f"stopped:{run.started.run}:{step.name}"
     earlier = [ask for name, ask in incident.asks.items() if name.startswith(stem)]
-    if any(ask.ended_at is None for ask in earlier):
+    if any(is_open(ask) for ask in earlier):
         return
     view = run.step(step.name)
     hints = tuple(action.hint for action in view.actions.values() if action.hint)
     manual = (f"by hand: {step.manual}",) if step.manual else ()
-    yield _ask(
+    by_hand = [a.cancel.by for a in view.actions.values() if a.cancel and a.cancel.by_hand]
+    text = f"'{step.title}' of {run.started.system} failed: {view.reason}"
+    if by_hand:
+        text = (
+            f"'{step.title}' of {run.started.system} was ended by {by_hand[0]}, to be finished by "
+            f"hand. When it is: blackstart step done {incident.id} {step.name} --evidence FILE"
+        )
+    yield make_ask(
         plan,
         incident,
         "stopped",
         f"{stem}:{len(earlier) + 1}",
-        f"'{step.title}' of {run.started.system} failed: {view.reason}",
+        text,
         now=now,
+        role=role_of_owner(plan, step.owner) if by_hand else COMMANDER,
         facts=(*hints, *manual),
         run=run.started.run,
         step=step.name,
@@ -394,4 +359,4 @@ def _stopped(
 
 def _signoff(plan: Plan, incident: Incident) -> ev.AskOpened:
     text = "The post-mortem draft is ready. Complete it with the people involved, then sign it off."
-    return _ask(plan, incident, "signoff", "signoff", text)
+    return make_ask(plan, incident, "signoff", "signoff", text)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from blackstart.engine import asking, measuring, stepping
-from blackstart.engine.telling import Notice, next_update_at, notices
+from blackstart.engine import asking, measuring, overdue, stepping
+from blackstart.engine.telling import Notice, held_until, next_update_at, notices
 from blackstart.engine.timing import next_timing_at, timing_events
 from blackstart.model import events as ev
 from blackstart.model import orders
@@ -68,7 +68,16 @@ class WakeAt:
     at: datetime
 
 
-Decision: TypeAlias = Act | TakeBack | Record | Notice | Draft | WakeAt
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """An action that is in hand is to be ended, with all that it started: a person ordered it."""
+
+    run: str
+    step: str
+    action: str
+
+
+Decision: TypeAlias = Act | Cancel | TakeBack | Record | Notice | Draft | WakeAt
 
 
 def decide(
@@ -91,9 +100,10 @@ def decide(
     return (
         *notices(plan, runbooks, incident, now, runs),
         *_acts(runbooks, incident, runs),
+        *_cancels(runbooks, incident),
         *_take_backs(runbooks, incident),
         *(Draft() for _ in range(_wants_draft(incident))),
-        *_wake_ups(plan, incident),
+        *(WakeAt(at=at) for at in _wake_ups(plan, runbooks, incident) if at > now),
     )
 
 
@@ -127,14 +137,22 @@ def is_waiting(
     return all(isinstance(one, WakeAt) for one in decide(plan, runbooks, incident, now))
 
 
-def _wake_ups(plan: Plan, incident: Incident) -> Iterator[WakeAt]:
-    for ask in incident.open_asks():
-        if ask.due_at:
-            yield WakeAt(at=ask.due_at)
+def _cancels(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[Cancel]:
+    for one in overdue.going(runbooks, incident):
+        if one.view.cancel:
+            yield Cancel(run=one.run.started.run, step=one.step.name, action=one.spec.name)
+
+
+def _wake_ups(
+    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident
+) -> Iterator[datetime]:
+    yield from (ask.due_at for ask in incident.open_asks() if ask.due_at)
     update_at = next_update_at(plan, incident)
     if update_at:
-        yield WakeAt(at=update_at)
-    yield from (WakeAt(at=at) for at in next_timing_at(plan, incident))
+        yield update_at
+    yield from next_timing_at(plan, incident)
+    yield from overdue.wakes(runbooks, incident)
+    yield from held_until(incident)
 
 
 def _records(
@@ -154,6 +172,9 @@ def _records(
     yield from asking.asks_to_open(plan, runbooks, incident, now, runs)
     yield from asking.asks_to_escalate(plan, incident, now)
     yield from timing_events(plan, incident, now)
+    yield from overdue.pointless(runbooks, incident)
+    yield from overdue.delays(runbooks, incident, now)
+    yield from asking.overdue_asks(plan, runbooks, incident, now)
 
 
 def _of_runs(
@@ -164,7 +185,7 @@ def _of_runs(
         yield from stepping.step_events(runbook, incident, run)
         yield from stepping.asks_overtaken(incident, run)
         yield from measuring.measures_of(runbook, incident, run)
-        yield from measuring.estimate_of(plan, runbook, run)
+        yield from measuring.estimate_of(plan, runbook, incident, run)
 
 
 def _undos(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[ev.Event]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from blackstart.model import events as ev
-from blackstart.model.graph import critical_path
+from blackstart.model.graph import action_id, critical_path
 from blackstart.model.incident import Incident, RunView
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Param, Phase, Runbook
@@ -18,19 +18,28 @@ from blackstart.model.words import read_moment
 _RPO = "rpo:database"
 _BOUND = "at most: from the last recovered transaction to the start of the outage"
 _NO_HISTORY = "the plan's expected times along the critical path; there is no history yet"
+_HISTORY = "what three of four of the last {of} runs took at most, along the critical path"
 
 
-def estimate_of(plan: Plan, runbook: Runbook, run: RunView) -> Iterator[ev.EstimateMade]:
-    """Yield the estimate once the impact was assessed (or failed to be)."""
+def estimate_of(
+    plan: Plan, runbook: Runbook, incident: Incident, run: RunView
+) -> Iterator[ev.EstimateMade]:
+    """Yield the estimate once the impact was assessed (or failed to be).
+
+    It rests on earlier runs as far as there were enough of them, else on the plan's figures.
+    """
     first = [step for step in runbook.steps if step.phase is Phase.NOTIFICATION]
     ended = (StepState.FAILED, StepState.VERIFIED, StepState.DEGRADED, StepState.SKIPPED)
     if run.estimate is None and all(run.step(step.name).state in ended for step in first):
-        expected_s, path = critical_path(runbook)
+        known = [each for each in incident.reported.usual if each.system == runbook.system]
+        took_s = {action_id(each.step, each.action): each.p75_s for each in known}
+        expected_s, path = critical_path(runbook, took_s)
+        most = max((each.of for each in known), default=0)
         yield ev.EstimateMade(
             run=run.started.run,
             expected_s=expected_s,
             goal_s=plan.policy.objectives.rto_s,
-            basis=_NO_HISTORY,
+            basis=_HISTORY.format(of=most) if known else _NO_HISTORY,
             critical_path=path,
         )
 

@@ -25,6 +25,7 @@ from blackstart.model.incident import Incident
 from blackstart.model.notices import EVERYONE, INCIDENT_CHANNEL, STAFF_CHANNEL, compose
 from blackstart.model.plan import Plan
 from blackstart.model.states import DeliveryState
+from blackstart.model.stopping import OVERDUE
 from blackstart.ports.channel import (
     Accepted,
     Channel,
@@ -56,7 +57,7 @@ def _queued(
 ) -> Iterator[Entry]:
     """Yield the notice with its deliveries, and its end at once where there is nobody to tell."""
     text = compose(notice.kind, house.plan, incident, notice.about, late_s=notice.late_s)
-    body = text.body + _foot(journal, notice, incident)
+    body = text.body + _how_far(journal, notice, incident) + _foot(journal, notice, incident)
     message = Message(
         subject=text.subject, body=body, kind=notice.kind, incident=incident.id, tone=text.tone
     )
@@ -85,6 +86,22 @@ def _queued(
     yield Entry(event=queued, parcels=parcels)
     if not recipients:
         yield Entry(event=_settled(notice.name, (), "", queued.reason))
+
+
+def _how_far(journal: Journal, notice: Notice, incident: Incident) -> str:
+    """Return how far the slow actions are that the notice speaks of, as they tell it themselves."""
+    subject = ""
+    if notice.kind == "delayed":
+        subject = notice.about.rpartition(":")[2] + "."
+    elif notice.kind == "asked" and incident.asks[notice.about].opened.kind == OVERDUE:
+        opened = incident.asks[notice.about].opened
+        subject = f"{opened.step}.{opened.action}"
+    rows = [
+        f"- {name}: {done:.0f} of {total:.0f} {unit}"
+        for name, done, total, unit in journal.progress(incident.id)
+        if subject and name.startswith(subject)
+    ]
+    return "\n".join(("\n\nSo far:", *rows)) if rows else ""
 
 
 def _foot(journal: Journal, notice: Notice, incident: Incident) -> str:

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 
-from blackstart.engine.acting import Job, carry_out, job_of, started, take_back
+from blackstart.engine.acting import Job, Reins, carry_out, job_of, started
 from blackstart.engine.decide import (
     Act,
+    Cancel,
     Decision,
     Draft,
     Record,
@@ -26,16 +27,18 @@ from blackstart.engine.decide import (
     decide,
     runs_touched,
 )
+from blackstart.engine.held import Held
 from blackstart.engine.installation import Installation
 from blackstart.engine.outbox import deliver, queue_notices, settle
 from blackstart.engine.patience import AGAIN_S
+from blackstart.engine.taking_back import take_back
 from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
 from blackstart.model.errors import JournalFailed, JournalUnavailable, Refused, WorldFailed
 from blackstart.model.incident import Incident, advance
 from blackstart.model.states import DeliveryState, IncidentState
-from blackstart.ports.crew import Hands, Signal, Work
-from blackstart.ports.journal import Entry, Journal
+from blackstart.ports.crew import Hands, Signal
+from blackstart.ports.journal import Entry
 from blackstart.world.clock import SteadyClock
 
 CLAIM_S = 15.0
@@ -46,32 +49,6 @@ _SENDERS = 4  # for each channel
 _SENT_AT_ONCE = 200
 _QUEUED_AT_ONCE = 20  # notices in one transaction
 _TAKING_BACK = ""  # in place of an action's name
-
-
-@dataclass(slots=True, kw_only=True)
-class _Drive:
-    """What one driver holds while it drives; all of it can be lost."""
-
-    house: Installation
-    clock: SteadyClock
-    journal: Journal
-    id: str
-    stop: Signal
-    token: int
-    halt: Signal
-    woken: Signal
-    incident: Incident | None = None
-    actions: dict[tuple[str, str, str], Work] = field(default_factory=dict)
-    sendings: dict[str, Work] = field(default_factory=dict)
-    pools: dict[str, Hands] = field(default_factory=dict)
-    version: int = -1
-    plan: str = ""
-    wake_at: datetime | None = None
-    claimed_until_s: float = 0.0
-    stirred: set[str] = field(default_factory=set)  # runs that something happened to
-    hungry: dict[str, None] = field(default_factory=dict)  # runs whose actions wait for free hands
-    may_settle: bool = True
-    has_taken_up: bool = False
 
 
 def drive(
@@ -88,7 +65,7 @@ def drive(
     """
     token = _claim(house, incident)
     clock = SteadyClock(house.clock)
-    state = _Drive(
+    state = Held(
         house=replace(house, clock=clock),
         clock=clock,
         journal=house.journal.with_fence(incident, token),
@@ -120,7 +97,7 @@ def _claim(house: Installation, incident: str) -> int:
     return token
 
 
-def _turn(state: _Drive, pools: ExitStack, is_enough: Callable[[Incident], bool]) -> Incident:
+def _turn(state: Held, pools: ExitStack, is_enough: Callable[[Incident], bool]) -> Incident:
     workers = _pool(state, pools, "action", _ACTIONS_AT_ONCE)
     while True:
         try:
@@ -131,7 +108,7 @@ def _turn(state: _Drive, pools: ExitStack, is_enough: Callable[[Incident], bool]
 
 
 def _is_over(
-    state: _Drive, pools: ExitStack, workers: Hands, is_enough: Callable[[Incident], bool]
+    state: Held, pools: ExitStack, workers: Hands, is_enough: Callable[[Incident], bool]
 ) -> bool:
     """Go on as far as is possible now; say whether there is nothing more to do here."""
     _renew(state)
@@ -152,7 +129,7 @@ def _is_over(
     return False
 
 
-def _hold_on(state: _Drive, trouble: JournalUnavailable) -> None:
+def _hold_on(state: Held, trouble: JournalUnavailable) -> None:
     """Wait for the record, while the claim is certainly ours. Raises the trouble after that."""
     left_s = state.claimed_until_s - state.house.clock.monotonic_s()
     if left_s < _STOP_BEFORE_S or state.stop.wait(AGAIN_S):
@@ -160,14 +137,14 @@ def _hold_on(state: _Drive, trouble: JournalUnavailable) -> None:
     _look_again(state, trouble)
 
 
-def _look_again(state: _Drive, trouble: WorldFailed) -> None:
+def _look_again(state: Held, trouble: WorldFailed) -> None:
     """Tell of what is in the way, and decide anew soon: nothing may come that would wake us."""
     state.house.trouble(trouble)
     soon = state.house.clock.now() + timedelta(seconds=AGAIN_S)
     state.wake_at = min(state.wake_at or soon, soon)
 
 
-def _pool(state: _Drive, pools: ExitStack, name: str, at_once: int) -> Hands:
+def _pool(state: Held, pools: ExitStack, name: str, at_once: int) -> Hands:
     """Return the hands for this kind of work; leaving waits until they have ended.
 
     Each channel has its own, so that one that hangs delays no other.
@@ -187,7 +164,7 @@ def is_finished(incident: Incident) -> bool:
     )
 
 
-def _renew(state: _Drive) -> None:
+def _renew(state: Held) -> None:
     """Keep the claim alive. All judge it by the monotonic clock, so no wall clock matters here."""
     now_s = state.house.clock.monotonic_s()
     if now_s < state.claimed_until_s - CLAIM_S + _RENEW_EVERY_S:
@@ -199,7 +176,7 @@ def _renew(state: _Drive) -> None:
     state.claimed_until_s = now_s + CLAIM_S
 
 
-def _read(state: _Drive) -> bool:
+def _read(state: Held) -> bool:
     version = state.journal.version()
     if version == state.version:
         return False
@@ -221,10 +198,11 @@ def _read(state: _Drive) -> bool:
     return bool(facts)
 
 
-def _collect(state: _Drive) -> bool:
+def _collect(state: Held) -> bool:
     """Forget what has ended; raise what went wrong in it (only a journal that failed can)."""
     ended = [key for key, future in state.actions.items() if future.done()]
     for key in ended:
+        state.reins.pop(key, None)
         state.actions.pop(key).result()
         state.stirred.add(key[0])
     sent = [key for key, future in state.sendings.items() if future.done()]
@@ -234,14 +212,14 @@ def _collect(state: _Drive) -> bool:
     return bool(ended)
 
 
-def _settle(state: _Drive, incident: Incident) -> None:
+def _settle(state: Held, incident: Incident) -> None:
     if state.may_settle:
         with _waiting_for_room(state):
             settled = _try(lambda i: settle(state.house, state.journal, i), incident)
             state.may_settle = not settled
 
 
-def _is_due(state: _Drive, incident: Incident) -> bool:
+def _is_due(state: Held, incident: Incident) -> bool:
     is_due = state.wake_at is not None and state.house.clock.now() >= state.wake_at
     if is_due:
         state.stirred.update(incident.runs)
@@ -258,7 +236,7 @@ def _try(append: Callable[[Incident], object], incident: Incident) -> bool:
 
 
 @contextmanager
-def _waiting_for_room(state: _Drive) -> Iterator[None]:
+def _waiting_for_room(state: Held) -> Iterator[None]:
     """Pass over what needs evidence that cannot be kept now: told, and tried again soon.
 
     Telling people needs evidence; the recovery goes on without it.
@@ -271,7 +249,7 @@ def _waiting_for_room(state: _Drive) -> Iterator[None]:
         _look_again(state, trouble)
 
 
-def _carry_out(state: _Drive, incident: Incident, workers: Hands) -> bool:
+def _carry_out(state: Held, incident: Incident, workers: Hands) -> bool:
     """Carry out what is decided; say whether facts were added, so that it is decided again."""
     house, journal = state.house, state.journal
     state.stirred.update(islice(state.hungry, _free(state)))
@@ -290,6 +268,8 @@ def _carry_out(state: _Drive, incident: Incident, workers: Hands) -> bool:
         return True
     for decision in decisions:
         match decision:
+            case Cancel() if _name_of(decision) in state.reins:
+                state.reins[_name_of(decision)].cancel.set()
             case TakeBack():
                 _take_back(state, incident, decision, workers)
             case Draft():
@@ -302,15 +282,15 @@ def _carry_out(state: _Drive, incident: Incident, workers: Hands) -> bool:
     return False
 
 
-def _free(state: _Drive) -> int:
+def _free(state: Held) -> int:
     return max(0, _ACTIONS_AT_ONCE - len(state.actions))
 
 
-def _can_feed(state: _Drive) -> bool:
+def _can_feed(state: Held) -> bool:
     return bool(state.hungry) and _free(state) > 0
 
 
-def _whose_turn(state: _Drive, decisions: Iterable[Decision]) -> Sequence[Act]:
+def _whose_turn(state: Held, decisions: Iterable[Decision]) -> Sequence[Act]:
     """Return the actions that can really run now, and keep in mind the runs of those that wait."""
     acts = [d for d in decisions if isinstance(d, Act) and _name_of(d) not in state.actions]
     free = _free(state)
@@ -320,29 +300,35 @@ def _whose_turn(state: _Drive, decisions: Iterable[Decision]) -> Sequence[Act]:
     return acts[:free]
 
 
-def _start(state: _Drive, incident: Incident, acts: Sequence[Act], workers: Hands) -> bool:
+def _start(state: Held, incident: Incident, acts: Sequence[Act], workers: Hands) -> bool:
     """Begin these actions, whose starts stand in the record first; say whether facts were added."""
     jobs = [(act, _job(state, incident, act)) for act in acts]
-    entries = [Entry(event=started(job)) for act, job in jobs if not act.is_begun]
+    entries = [
+        Entry(event=started(job, state.house.verbs)) for act, job in jobs if not act.is_begun
+    ]
     if entries and not _try(
         lambda i: state.journal.append(i.id, state.house.holder, entries, expect_seq=i.seq),
         incident,
     ):
         return True
     for act, job in jobs:
+        reins = Reins(halt=state.halt, cancel=state.house.crew.signal())
+        if act.is_begun and incident.runs[act.run].action(act.step, act.action).cancel:
+            reins.cancel.set()  # before the first look, so that nothing is done first
         future = workers.submit(
-            carry_out, state.house, state.journal, job, state.halt, is_in_doubt=act.is_in_doubt
+            carry_out, state.house, state.journal, job, reins, is_in_doubt=act.is_in_doubt
         )
+        state.reins[_name_of(act)] = reins
         state.actions[_name_of(act)] = future
         future.add_done_callback(lambda _: state.woken.set())
     return bool(entries)
 
 
-def _name_of(act: Act) -> tuple[str, str, str]:
-    return act.run, act.step, act.action
+def _name_of(one: Act | Cancel) -> tuple[str, str, str]:
+    return one.run, one.step, one.action
 
 
-def _job(state: _Drive, incident: Incident, act: Act) -> Job:
+def _job(state: Held, incident: Incident, act: Act) -> Job:
     run = incident.runs[act.run]
     system = run.started.system
     spec = next(s for s in state.house.runbooks[system].step(act.step).do if s.name == act.action)
@@ -350,7 +336,7 @@ def _job(state: _Drive, incident: Incident, act: Act) -> Job:
     return job_of(incident.id, run, target, act.step, spec, act.attempt)
 
 
-def _take_back(state: _Drive, incident: Incident, order: TakeBack, workers: Hands) -> None:
+def _take_back(state: Held, incident: Incident, order: TakeBack, workers: Hands) -> None:
     """Take a step back once nothing of it is in our hands any more."""
     if any(name[:2] == (order.run, order.step) for name in state.actions):
         return
@@ -370,14 +356,14 @@ def _take_back(state: _Drive, incident: Incident, order: TakeBack, workers: Hand
     future.add_done_callback(lambda _: state.woken.set())
 
 
-def _draft(state: _Drive, incident: Incident) -> None:
+def _draft(state: Held, incident: Incident) -> None:
     document = state.house.draft(incident, state.journal.read(incident.id))
     digest = state.house.evidence.keep("postmortem.md", document)
     drafted = Entry(event=ev.PostmortemDrafted(document=digest))
     state.journal.append(incident.id, state.house.holder, [drafted], expect_seq=incident.seq)
 
 
-def _send(state: _Drive, incident: Incident, pools: ExitStack) -> None:
+def _send(state: Held, incident: Incident, pools: ExitStack) -> None:
     """Send what is due; first of all, take up what a driver before us had begun to send.
 
     The claim is ours, so whatever is `sending` and not in our hands has lost its sender.

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from blackstart.engine.leftover import is_acted
-from blackstart.model.incident import Incident, RunView
+from blackstart.model.authority import TEAM, role_of_owner
+from blackstart.model.incident import ActionView, AskView, Incident, RunView
 from blackstart.model.notices import (
     ALL_CUSTOMERS,
     EVERYONE,
@@ -23,6 +24,7 @@ from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Mode, Plan
 from blackstart.model.runbook import NoticeSpec, Runbook, StepSpec
 from blackstart.model.states import AskState, IncidentState, StepState
+from blackstart.model.stopping import OVERDUE
 from blackstart.model.timing import GoalShareSpent, late_by
 
 _REFUSED = " refused"  # in the name of a notice that goes over a fallback channel
@@ -34,10 +36,12 @@ _ASKED_IN_PERSON = (
     "signoff",
     "question",
     "undo",
+    OVERDUE,
     "customer",
 )
 _SHARED = ("outage",)  # kinds that are told once for all systems of the incident
 _UPDATE = "update"
+_HOLD = timedelta(seconds=2)  # before anybody is told of what may be over at the first look
 _PRESSING = {  # the states in which a warning still means something
     "goal": (IncidentState.REPORTED, IncidentState.ACKNOWLEDGED, IncidentState.RECOVERING),
     "prolonged": (IncidentState.REPORTED, IncidentState.ACKNOWLEDGED),
@@ -96,9 +100,10 @@ def notices(
     if incident.reported.mode == Mode.TABLETOP:
         return
     wanted = (
-        *_about_asks(incident),
+        *_about_asks(incident, now),
         *_about_state(incident),
         *_about_time(incident),
+        *_about_delays(plan, runbooks, incident, now),
         *_about_situations(incident),
         *_about_steps(runbooks, incident, runs),
         *_about_customers(runbooks, incident),
@@ -122,9 +127,9 @@ def _notice(kind: str, channel: str, audience: str, about: str = "", late_s: flo
     )
 
 
-def _about_asks(incident: Incident) -> Iterator[Notice]:
+def _about_asks(incident: Incident, now: datetime) -> Iterator[Notice]:
     for name, ask in incident.asks.items():
-        if ask.state is not AskState.OPEN:
+        if ask.state is not AskState.OPEN or _is_held(ask, now):
             continue
         if ask.opened.kind == "stopped":
             yield _notice("stopped", INCIDENT_CHANNEL, EVERYONE, name)
@@ -139,6 +144,44 @@ def _about_asks(incident: Incident) -> Iterator[Notice]:
                     about=name,
                     late_s=ask.late_s,
                 )
+
+
+def _is_held(ask: AskView, now: datetime) -> bool:
+    return ask.opened.kind == OVERDUE and now < ask.opened_at + _HOLD
+
+
+def held_until(incident: Incident) -> Iterator[datetime]:
+    """Yield when people are told of what is slow, if it still goes on then.
+
+    Whoever takes over a driver that was dead for long finds limits that passed meanwhile; the first
+    look at the world, which follows at once, mostly shows that it was over by then.
+    """
+    yield from (a.opened_at + _HOLD for a in incident.open_asks() if a.opened.kind == OVERDUE)
+    for _, _, view in _delayed(incident):
+        if view.delayed_at:
+            yield view.delayed_at + _HOLD
+
+
+def _delayed(incident: Incident) -> Iterator[tuple[RunView, str, ActionView]]:
+    for of, step, action in incident.under_way:
+        view = incident.runs[of].action(step, action)
+        if view.delayed and not view.cancel:
+            yield incident.runs[of], step, view
+
+
+def _about_delays(
+    plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime
+) -> Iterator[Notice]:
+    """Yield what the owner of a step is told, once for each step, when it takes long."""
+    if incident.state in (IncidentState.STOOD_DOWN, IncidentState.CLOSED):
+        return
+    for run, name, view in _delayed(incident):
+        if view.delayed is None or view.delayed_at is None or now < view.delayed_at + _HOLD:
+            continue
+        role = role_of_owner(plan, runbooks[run.started.system].step(name).owner)
+        audience = role if role.startswith(TEAM) else f"role:{role}"
+        about = f"{run.started.run}:{name}"
+        yield _notice("delayed", STAFF_CHANNEL, audience, about, view.delayed.late_s)
 
 
 def _about_time(incident: Incident) -> Iterator[Notice]:

@@ -49,7 +49,8 @@ def next_timing_at(plan: Plan, incident: Incident) -> Iterator[datetime]:
         short_until = _short_until(plan, incident)
         if not _is_known(incident.prolonged, LASTS, short_until):
             yield short_until
-            yield from (short_until - left for left in _rebuilds(incident))
+            if all(one.how != EXPECTED for one in incident.prolonged):
+                yield from (short_until - left for left in _rebuilds(incident))
 
 
 def _shares(plan: Plan, incident: Incident) -> Iterator[tuple[int, datetime]]:

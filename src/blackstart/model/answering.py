@@ -14,6 +14,7 @@ ANSWERS = {
     "decision": ("rebuild", *LATER, "stand-down"),
     "gate": ("go", "hold", "stand-down"),
     "manual": ("done", "failed"),
+    "overdue": ("wait", "cancel", "by-hand", "stand-down"),
     "stopped": ("retry", "skip", "stand-down"),
     "undo": ("retry", "leave"),
     "signoff": ("signed",),
@@ -25,12 +26,14 @@ _WHOLE = {
     "acknowledge": "acknowledge {incident}",
     "decision": "activate {incident} --why REASON",
     "gate": "approve {step}",
+    "overdue": "step wait {step} --for 30m",
     "stopped": "step retry {step}",
     "signoff": "close {incident}",
 }
 _INSTEAD = {
     "decision": "activate {incident} --option OPTION --why REASON",
     "gate": "reject {step} --why REASON",
+    "overdue": "step cancel {step} --why REASON",
     "stopped": "step done {step} --evidence FILE",
     "manual": "answer {incident} {ask} failed --why REASON",
 }

@@ -22,6 +22,7 @@ from blackstart.model.steering import (
     require_moments,
     skip,
 )
+from blackstart.model.stopping import on_overdue
 from blackstart.model.views import AskView, Incident
 
 AUTOMATIC = "automatic"  # how an answer is given when nobody is there: in drills only
@@ -30,7 +31,10 @@ PROTECTED = "protected-before-close"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a person says to a question. `outputs` and `evidence` go with work done by hand."""
+    """What a person says to a question. `outputs` and `evidence` go with work done by hand.
+
+    `for_s` says how long an action may go on beyond its limit; 0: as long again as that limit.
+    """
 
     text: str
     by: str
@@ -38,6 +42,7 @@ class Answer:
     how: str = "command"
     outputs: Mapping[str, str] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
+    for_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,21 +102,36 @@ def _consequences(
             return stood_down(incident, given, but=ask)
         case ("manual", _):
             return (_ended_by_hand(ask, given, known.now),)
+        case ("overdue", text):
+            return on_overdue(
+                known.plan,
+                known.runbooks,
+                incident,
+                ask,
+                text,
+                by=given.by,
+                why=given.why,
+                now=known.now,
+                for_s=given.for_s,
+            )
         case ("stopped", _):
             return _on_stopped(known, incident, ask, given)
-        case ("undo", "retry"):
-            again = orders.UndoOrdered(
-                run=ask.opened.run, step=ask.opened.step, by=given.by, why=given.why
-            )
-            return (again,)
-        case ("undo", "leave"):
-            return (orders.StepUndone(run=ask.opened.run, step=ask.opened.step),)
+        case ("undo", text):
+            return (_on_undo(ask.opened, text, given),)
         case ("signoff", _):
             _require_customers_heard(incident)
             _require_protected(known, incident)
             return (ev.IncidentClosed(by=given.by, why=given.why),)
         case _:
             return ()
+
+
+def _on_undo(
+    opened: ev.AskOpened, text: str, given: Answer
+) -> orders.UndoOrdered | orders.StepUndone:
+    if text == "leave":
+        return orders.StepUndone(run=opened.run, step=opened.step)
+    return orders.UndoOrdered(run=opened.run, step=opened.step, by=given.by, why=given.why)
 
 
 def activated(given: Answer, facts: tuple[str, ...]) -> ev.RecoveryActivated:

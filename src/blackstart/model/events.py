@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from blackstart.model.orders import Order
 from blackstart.model.runbook import Param
-from blackstart.model.timing import Timing
+from blackstart.model.timing import Timing, UsualTime
 
 INSTALLATION = "installation"  # the chain of facts that belong to no incident
 
@@ -52,6 +52,7 @@ class IncidentReported:
     plan: str  # digest of the plan pinned for this incident
     last_good: datetime | None = None
     sightings: tuple[Sighting, ...] = ()
+    usual: tuple[UsualTime, ...] = ()  # what the record of earlier runs knew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class AskOpened:
     """A person is asked. `persons` are those asked now, first holder first; `role` may answer."""
 
     ask: str
-    kind: str  # acknowledge, question, decision, gate, manual, stopped, undo, customer, signoff
+    kind: str  # one of those in `asks.ANSWERS`
     text: str
     role: str
     persons: tuple[str, ...]
@@ -207,13 +208,17 @@ class StepEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionStarted:
-    """About to act. Written before the first effect; `key` is left in the world by the action."""
+    """About to act. Written before the first effect; `key` is left in the world by the action.
+
+    `ends_at_limit`: it only looks, so it fails by itself when it has used its time up.
+    """
 
     run: str
     step: str
     action: str
     attempt: int
     key: str
+    ends_at_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,7 +170,11 @@ def _step_ended(incident: Incident, at: datetime, event: ev.StepEnded) -> None:
 
 def _action_started(incident: Incident, at: datetime, event: ev.ActionStarted) -> None:
     action = _action(incident, event.run, event.step, event.action)
+    if action.state is not ActionState.STARTED:  # else it goes on from what was left half-way
+        action.delayed = action.delayed_at = action.extended_until = action.cancel = None
     action.state = move(action.state, ActionState.STARTED)
+    action.ends_at_limit = event.ends_at_limit
+    incident.under_way[event.run, event.step, event.action] = None
     action.attempt = event.attempt
     action.key = event.key
     action.started_at = at
@@ -188,7 +192,9 @@ def _action_ended(incident: Incident, at: datetime, event: ev.ActionEnded) -> No
     action.summary = event.summary
     action.hint = event.hint
     action.degraded = event.degraded
-    action.in_doubt = action.is_held = event.in_doubt
+    action.in_doubt = event.in_doubt
+    incident.under_way.pop((event.run, event.step, event.action), None)
+    action.is_held = event.in_doubt or action.cancel is not None
 
 
 def _measure_taken(incident: Incident, _at: datetime, event: ev.MeasureTaken) -> None:
@@ -249,6 +255,19 @@ def _step_finished(incident: Incident, at: datetime, event: orders.StepFinishedB
     step.evidence = (*step.evidence, *event.evidence)
 
 
+def _cancel_ordered(incident: Incident, _at: datetime, event: orders.CancelOrdered) -> None:
+    _action(incident, event.run, event.step, event.action).cancel = event
+
+
+def _limit_extended(incident: Incident, _at: datetime, event: orders.LimitExtended) -> None:
+    _action(incident, event.run, event.step, event.action).extended_until = event.until
+
+
+def _action_delayed(incident: Incident, at: datetime, event: timing.ActionDelayed) -> None:
+    action = _action(incident, event.run, event.step, event.action)
+    action.delayed, action.delayed_at = event, at
+
+
 def _undo_ordered(incident: Incident, _at: datetime, event: orders.UndoOrdered) -> None:
     incident.undo_failed.pop((event.run, event.step), None)
     incident.undoing[event.run, event.step] = event
@@ -261,7 +280,8 @@ def _step_undone(incident: Incident, _at: datetime, event: orders.StepUndone) ->
     step.state = move(step.state, StepState.WAITING)
     step.outputs, step.evidence, step.by = {}, (), ""
     step.reason, step.ended_at = "taken back", None
-    for action in step.actions.values():
+    for name, action in step.actions.items():
+        incident.under_way.pop((event.run, event.step, name), None)
         if action.state is not ActionState.WAITING:
             action.state = move(action.state, ActionState.WAITING)
         action.outputs = {}
@@ -324,6 +344,8 @@ _CHANGES: Mapping[type, Callable[[Incident, datetime, Any], None]] = {
     orders.IncidentPaused: _paused,
     orders.IncidentResumed: _resumed,
     orders.StepFinishedByHand: _step_finished,
+    orders.CancelOrdered: _cancel_ordered,
+    orders.LimitExtended: _limit_extended,
     orders.UndoOrdered: _undo_ordered,
     orders.StepUndone: _step_undone,
     orders.UndoFailed: _undo_failed,
@@ -332,4 +354,5 @@ _CHANGES: Mapping[type, Callable[[Incident, datetime, Any], None]] = {
     orders.PlanAmended: _plan_amended,
     timing.GoalShareSpent: _share_spent,
     timing.OutageProlonged: _prolonged,
+    timing.ActionDelayed: _action_delayed,
 }

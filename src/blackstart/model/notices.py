@@ -26,7 +26,7 @@ from blackstart.model.texts import (
     systems_of,
     work_rows,
 )
-from blackstart.model.time_texts import goal_text, prolonged_text
+from blackstart.model.time_texts import delayed_text, goal_text, prolonged_text
 from blackstart.model.time_words import say_late
 from blackstart.model.words import say_duration, say_moment, say_option
 
@@ -311,6 +311,7 @@ _TEXTS: Mapping[str, Callable[[Plan, Incident, str], Text]] = {
     "situation": _situation,
     "stood_down": _stood_down,
     "over": _over,
+    "delayed": delayed_text,
     "goal": goal_text,
     "prolonged": prolonged_text,
 }

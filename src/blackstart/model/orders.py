@@ -70,6 +70,35 @@ class StepFinishedByHand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrdered:
+    """An action that is under way is to be ended, with all that it started.
+
+    `by_hand`: so that a person finishes the step.
+    """
+
+    run: str
+    step: str
+    action: str
+    key: str
+    by: str
+    why: str = ""
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitExtended:
+    """An action may go on beyond its limit; people are asked again when this moment comes."""
+
+    run: str
+    step: str
+    action: str
+    key: str
+    until: datetime
+    by: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UndoOrdered:
     """What a step did is to be taken back, as far as its verbs can."""
 
@@ -142,6 +171,8 @@ Order: TypeAlias = (
     | IncidentPaused
     | IncidentResumed
     | StepFinishedByHand
+    | CancelOrdered
+    | LimitExtended
     | UndoOrdered
     | StepUndone
     | UndoFailed

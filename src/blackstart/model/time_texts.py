@@ -8,8 +8,8 @@ from datetime import timedelta
 from blackstart.model.asks import commander_title
 from blackstart.model.plan import Plan
 from blackstart.model.states import IncidentState
-from blackstart.model.texts import Text, reach_rows, systems_of, work_rows
-from blackstart.model.time_words import say_prolonged, say_share_spent
+from blackstart.model.texts import Text, plainly, reach_rows, systems_of, work_rows
+from blackstart.model.time_words import say_prolonged, say_share_spent, say_usual
 from blackstart.model.views import Incident
 from blackstart.model.words import say_duration, say_moment
 
@@ -91,3 +91,28 @@ def _so_far(plan: Plan, incident: Incident) -> str:
     name = plan.people[last.by].name if last.by in plan.people else last.by
     why = f" ({last.why})" if last.why else ""
     return f"So far {name} chose: {last.answer}{why}."
+
+
+def delayed_text(_plan: Plan, incident: Incident, about: str) -> Text:
+    """Return what the owner of a step reads when it takes longer than usual."""
+    run, _, step = about.partition(":")
+    view = incident.runs[run]
+    rows = []
+    for name, action in view.step(step).actions.items():
+        if action.delayed and action.started_at and not action.ended_at:
+            so_far_s = (incident.last_at - action.started_at).total_seconds()
+            usual = say_usual(action.delayed.usual_s, action.delayed.of)
+            rows.append(f"- {name}: running for {say_duration(so_far_s)}; {usual}.")
+    what = f"'{plainly([step])}' of {view.started.system}"
+    return Text(
+        subject=f"{view.started.system}: {plainly([step])} takes longer than usual",
+        body="\n".join(
+            (
+                f"{what} takes longer than usual. It goes on; nothing was ended.",
+                *rows,
+                "Please look whether it still gets on. At its limit the commander is asked.",
+                "To end it before:",
+                f"blackstart step cancel {incident.id} {step} --as YOUR-ID --why REASON",
+            )
+        ),
+    )

@@ -26,3 +26,11 @@ def say_prolonged(told: OutageProlonged) -> str:
 def say_late(late_s: float) -> str:
     """Return by how much something comes too late, "" when it is on time."""
     return f"This comes {say_duration(late_s)} later than it was due." if late_s else ""
+
+
+def say_usual(usual_s: float, of: int) -> str:
+    """Return how long something usually takes, by so many earlier runs; 0: by the plan."""
+    took = say_duration(usual_s)
+    if not of:
+        return f"the plan expects {took}"
+    return f"three of four of the last {of} runs took at most {took}"

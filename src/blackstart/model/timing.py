@@ -41,7 +41,36 @@ class OutageProlonged:
     late_s: float = 0.0
 
 
-Timing: TypeAlias = GoalShareSpent | OutageProlonged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionDelayed:
+    """An action takes longer than it usually does, and goes on.
+
+    `usual_s` is what three of four of the `of` earlier runs took at most; with `of` 0, what the
+    plan expects.
+    """
+
+    run: str
+    step: str
+    action: str
+    key: str
+    usual_s: float
+    of: int
+    due_at: datetime
+    late_s: float = 0.0
+
+
+Timing: TypeAlias = GoalShareSpent | OutageProlonged | ActionDelayed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsualTime:
+    """How long an action takes: three of four of the last `of` runs took no longer."""
+
+    system: str
+    step: str
+    action: str
+    p75_s: float
+    of: int
 
 
 def late_by(due_at: datetime, now: datetime) -> float:

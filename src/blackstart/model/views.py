@@ -11,7 +11,7 @@ from blackstart.model import events as ev
 from blackstart.model import orders
 from blackstart.model.runbook import Param
 from blackstart.model.states import ActionState, AskState, IncidentState, StepState
-from blackstart.model.timing import GoalShareSpent, OutageProlonged
+from blackstart.model.timing import ActionDelayed, GoalShareSpent, OutageProlonged
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +27,11 @@ class ActionView:
     is_held: bool = False  # so only a person may let it go on
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    ends_at_limit: bool = False
+    delayed: ActionDelayed | None = None
+    delayed_at: datetime | None = None
+    extended_until: datetime | None = None  # by a person, beyond its limit
+    cancel: orders.CancelOrdered | None = None
     outputs: Mapping[str, Param] = field(default_factory=dict)
     sightings: tuple[ev.Sighting, ...] = ()
     evidence: tuple[str, ...] = ()
@@ -128,6 +133,7 @@ class Incident:
     notices: dict[str, NoticeView] = field(default_factory=dict)
     runs: dict[str, RunView] = field(default_factory=dict)
     measures: dict[str, ev.MeasureTaken] = field(default_factory=dict)
+    under_way: dict[tuple[str, str, str], None] = field(default_factory=dict)  # run, step, action
     activation: ev.RecoveryActivated | None = None
     activated_at: datetime | None = None
     stood_down: ev.StoodDown | None = None

@@ -97,11 +97,12 @@ class Context:
 
     `key` names this attempt (incident/run/step/action/attempt) and is left in the world;
     `marker` names the run and is on everything that it makes. `left_s()` says within how many
-    seconds the action must have returned; no clock that is set moves it. `progress(done, total,
-    unit)` may be called often. `keep(name, content)` stores evidence and returns its digest.
-    `seal(name, value)` stores a secret before its first use; `reveal(ref)` returns one;
-    `redact(text)` puts references in place of those known. `remember`
-    puts people and addresses into the contact store.
+    seconds a check must have returned; no clock that is set moves it. An action that changes the
+    world has no such end: past its limit a person is asked, and `cancelled()` says when to end.
+    `progress(done, total, unit)` may be called often. `keep(name, content)` stores evidence and
+    returns its digest. `seal(name, value)` stores a secret before its first use; `reveal(ref)`
+    returns one; `redact(text)` puts references in place of those known. `remember` puts people and
+    addresses into the contact store.
     """
 
     key: str
@@ -154,6 +155,18 @@ class Undoable(Protocol):
 
         Done also when there is nothing left to take back, or never was.
         """
+        ...
+
+
+@runtime_checkable
+class Cancellable(Protocol):
+    """The power to end work that goes on in the world without us, after whoever began it died.
+
+    Work in hand needs none: it ends when `context.cancelled()` says so, its programs with it.
+    """
+
+    def cancel(self, context: Context) -> Outcome:
+        """End what `perform` with this key left running; Done also when there is nothing left."""
         ...
 
 

@@ -150,6 +150,16 @@ class Run:
             )
         return found
 
+    def cancel(self, context: Context) -> Outcome:
+        """Kill what the command started and left running, wherever it moved to."""
+        left = process.end_with_environment(self._names(context))
+        if left:
+            return Failed(
+                summary=f"processes of {self.argv[0]} do not die: {', '.join(map(str, left))}",
+                hint="look what they wait for (state D: a disk or a network file system)",
+            )
+        return Done(summary=f"Nothing that {self.argv[0]} started runs any more.")
+
     @returns_failures
     def undo(self, context: Context) -> Outcome:
         """Run `undo_argv`, where this run ran the command; in a site nothing is needed."""
@@ -175,7 +185,11 @@ class Run:
         return Done(summary=f"{self.undo_argv[0]} took the work back.", evidence=evidence)
 
     def _cut_off(self, cut: process.ProcessError, context: Context) -> Failed:
-        """Say that it was ended in its middle, or after its work: nobody but its author knows."""
+        """Say that it was ended in its middle, or after its work: nobody but its author knows.
+
+        Its group is dead by now; what left the group, or ignores every request, is killed here.
+        """
+        self.cancel(context)
         again = "may be run again" if self.repeatable else "is not repeatable, the plan says"
         return Failed(
             summary=f"{cut.what}; it may have done its work, or a part of it.",

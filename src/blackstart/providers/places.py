@@ -83,6 +83,7 @@ class Workplace:
         out of the server's log. Raises WorldFailed.
         """
         quiet = "SET log_statement = none; SET log_min_error_statement = panic;\n"
+        quiet += "SET client_connection_check_interval = '1s';\n"  # it ends when psql is killed
         settings = "".join(_psql_set(name, value) for name, value in (values or {}).items())
         argv = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database]
         argv += ["-h", str(self.directory / "pgsock"), "-U", "postgres"]

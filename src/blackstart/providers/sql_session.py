@@ -55,6 +55,12 @@ BEGIN
   PERFORM set_config('blackstart.answer', '[' || array_to_string(rows, ',') || ']', true);
 END $block$;
 """
+# So that the server ends what it does for us within a second when psql is killed; servers before
+# version 14 have no such setting, and find out when they next speak to it.
+_ENDS_WITH_US = """\
+SELECT set_config('client_connection_check_interval', '1000', false)
+FROM pg_settings WHERE name = 'client_connection_check_interval' \\g /dev/null
+"""
 KEPT_ANSWER = (
     "SELECT coalesce(nullif(current_setting('blackstart.answer', true), ''), '[]') AS rows"
 )
@@ -107,7 +113,7 @@ def ask(connection: Connection, script: str, context: Context, *, limit_s: float
             done = process.run(
                 argv,
                 timeout_s=min(limit_s, seconds_left(context)),
-                stdin=script.encode(),
+                stdin=(_ENDS_WITH_US + script).encode(),
                 env=env,
                 cancelled=context.cancelled,
                 keep_bytes=20_000_000,

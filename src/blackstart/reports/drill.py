@@ -24,6 +24,7 @@ from blackstart.model.orders import StepFinishedByHand
 from blackstart.model.words import NOTHING, say_count, say_duration
 from blackstart.reports.compliance import Row, against_policy, against_standards
 from blackstart.reports.gantt import Chart, draw_chart, path_label
+from blackstart.reports.kinds import ASK_WORDS, notice_title
 from blackstart.reports.moves import Move, moves_of
 from blackstart.reports.phrases import (
     SIGNS,
@@ -52,12 +53,10 @@ from blackstart.reports.record import (
 from blackstart.reports.scorecard import MeasureScore, Scorecard, score
 from blackstart.reports.spans import AskSpan, action_spans, ask_spans, of_kind
 from blackstart.reports.timeline import (
-    ASK_WORDS,
     NO_PERSON,
     Known,
     TimelineRow,
     measure_title,
-    notice_title,
     say_audience,
     timeline,
 )

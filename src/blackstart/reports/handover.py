@@ -19,9 +19,9 @@ from blackstart.model.plan import Plan
 from blackstart.model.runbook import ActionSpec, Phase, Runbook, StepSpec
 from blackstart.model.states import ActionState, IncidentState, StepState, lets_others_go
 from blackstart.model.words import say_count, say_duration, say_moment
+from blackstart.reports.kinds import NOTICE_WORDS
 from blackstart.reports.phrases import plain, say_list, sentence, shorten
 from blackstart.reports.spans import AUTOMATIC
-from blackstart.reports.timeline import NOTICE_WORDS
 
 WIDTH = 100
 NEXT_SHOWN = 4

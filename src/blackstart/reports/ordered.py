@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Protocol, TypeAlias, assert_never
 
 from blackstart.model.orders import (
+    CancelOrdered,
     IncidentPaused,
     IncidentResumed,
+    LimitExtended,
     OptionEstimated,
     Order,
     OutageCorrected,
@@ -31,7 +33,9 @@ from blackstart.reports.phrases import (
     sentence,
 )
 
-Stepping: TypeAlias = StepFinishedByHand | UndoOrdered | StepUndone | UndoFailed
+Stepping: TypeAlias = (
+    CancelOrdered | LimitExtended | StepFinishedByHand | UndoOrdered | StepUndone | UndoFailed
+)
 
 
 class Naming(Protocol):
@@ -107,6 +111,14 @@ def _say_stepping(event: Stepping, known: Naming) -> tuple[str, Tone]:
             by = name(event.by)
             why = f" {sentence(event.why)}" if event.why else ""
             return f"{step}: done by hand by {by}.{why}{shown}", Tone.GOOD
+        case CancelOrdered():
+            what = f"{event.step}.{event.action}{known.of(event.run)}"
+            then = "so that it is finished by hand" if event.by_hand else "to be ended"
+            return f"{what}: {then} ({name(event.by)}). {sentence(event.why)}".rstrip(), Tone.WARN
+        case LimitExtended():
+            until = known.when(event.until)
+            told = f"{step}: {event.action} may go on until {until} ({name(event.by)})."
+            return f"{told} {sentence(event.why)}".rstrip(), Tone.CALM
         case UndoOrdered():
             return f"{step}: to be taken back ({name(event.by)}: {plain(event.why)}).", Tone.WARN
         case StepUndone():

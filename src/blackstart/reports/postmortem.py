@@ -15,12 +15,13 @@ from blackstart.model.orders import RuleWaived
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import Runbook
 from blackstart.model.words import NOTHING, say_count, say_duration
+from blackstart.reports.kinds import notice_title
 from blackstart.reports.moves import moves_of
 from blackstart.reports.phrases import plain, say_list, say_moment, say_share, say_time, sentence
 from blackstart.reports.record import DrillRecord, incident_of
 from blackstart.reports.scorecard import MeasureScore, Scorecard, StepScore, score
 from blackstart.reports.spans import AskSpan, ask_spans, of_kind
-from blackstart.reports.timeline import NO_PERSON, Known, measure_title, notice_title, timeline
+from blackstart.reports.timeline import NO_PERSON, Known, measure_title, timeline
 from blackstart.reports.told import told, told_groups
 from blackstart.reports.verdict import judge
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from blackstart.model.time_words import say_late, say_prolonged, say_share_spent
-from blackstart.model.timing import GoalShareSpent, OutageProlonged, Timing
+from blackstart.model.time_words import say_late, say_prolonged, say_share_spent, say_usual
+from blackstart.model.timing import ActionDelayed, GoalShareSpent, OutageProlonged, Timing
 from blackstart.model.words import say_duration
 from blackstart.reports.phrases import Tone, plain
 
@@ -17,6 +17,10 @@ def say_timing(event: Timing) -> tuple[str, Tone]:
             return f"Goal: {say_share_spent(event)}.{_late(event.late_s)}", tone
         case OutageProlonged():
             told = f"Prolonged outage: {plain(say_prolonged(event))}."
+            return f"{told}{_late(event.late_s)}", Tone.WARN
+        case ActionDelayed():
+            usual = say_usual(event.usual_s, event.of)
+            told = f"Slow: {event.step}.{event.action} goes on for longer than usual ({usual})."
             return f"{told}{_late(event.late_s)}", Tone.WARN
 
 

@@ -44,6 +44,7 @@ from blackstart.model.orders import Order
 from blackstart.model.timing import Timing
 from blackstart.model.words import NOTHING, say_count, say_duration
 from blackstart.reports.brought_back import say_brought_back
+from blackstart.reports.kinds import ASK_WORDS, notice_title
 from blackstart.reports.ordered import say_order
 from blackstart.reports.phrases import (
     Tone,
@@ -81,33 +82,6 @@ Proving: TypeAlias = (
     | RecordRestored
 )
 NO_PERSON = "Answered automatically, as this drill allows; no person decided."
-ASK_WORDS = {
-    "acknowledge": "to acknowledge",
-    "question": "for information",
-    "decision": "to decide",
-    "gate": "to say go",
-    "stopped": "how to go on",
-    "manual": "to do by hand",
-    "undo": "what to do about it",
-    "customer": "to hear from a customer",
-    "signoff": "to sign off",
-}
-NOTICE_WORDS = {
-    "asked": "question",
-    "announced": "announcement of the incident",
-    "activated": "notice that recovery was activated",
-    "outage": "outage notice to users",
-    "recovered": "recovery notice to users",
-    "stopped": "notice that the recovery stopped",
-    "restored": "notice that service is restored",
-    "customer": "notice to a customer of what is left for him to do",
-    "update": "news to users",
-    "situation": "announcement",
-    "stood_down": "notice that the incident was stood down",
-    "over": "notice to users that it is over",
-    "goal": "warning about the goal",
-    "prolonged": "notice that the outage is prolonged",
-}
 MEASURE_WORDS = {"first_service": "First service", "full_service": "Full service"}
 RUN_WORDS = {
     "recovered": ("recovered", Tone.GOOD),
@@ -342,11 +316,6 @@ def _say_proving(event: Proving, known: Known) -> Said:
             return _say_measure(event, known), Tone.GOOD
         case RestorePointVerified() | RestorePointRejected() | RecordRestored():
             return say_brought_back(event)
-
-
-def notice_title(kind: str) -> str:
-    """Return what a notice of this kind is called."""
-    return NOTICE_WORDS.get(kind, f"notice “{plain(kind)}”")
 
 
 def say_audience(audience: str, known: Known) -> str:

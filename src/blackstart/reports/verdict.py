@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from blackstart.model.events import NoticeQueued, RunEnded, StoodDown
 from blackstart.model.words import say_bytes, say_count, say_duration
+from blackstart.reports.kinds import notice_title
 from blackstart.reports.moves import WAITS, moves_of
 from blackstart.reports.phrases import Tone, plain, say_list, say_share, sentence
 from blackstart.reports.record import (
@@ -23,7 +24,7 @@ from blackstart.reports.record import (
 )
 from blackstart.reports.scorecard import MeasureScore, Scorecard, StepScore
 from blackstart.reports.spans import of_kind
-from blackstart.reports.timeline import measure_title, notice_title
+from blackstart.reports.timeline import measure_title
 from blackstart.reports.told import told
 
 IDLE_GOAL = 0.03

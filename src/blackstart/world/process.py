@@ -33,6 +33,7 @@ _SH = shutil.which("sh") or "/bin/sh"
 # Asked after the parent-death signal was asked for: a parent that died sooner is seen here.
 _IF_PARENT_LIVES = '[ "$PPID" = "$0" ] && exec "$@"'
 _BOUND_WITHIN_S = 2.0
+_ROUNDS = 20  # of looking for what a process that is being killed may have started
 _PAUSE = threading.Event()
 
 
@@ -201,6 +202,20 @@ def with_environment(variables: Mapping[str, str]) -> tuple[int, ...]:
             if wanted <= set((folder / "environ").read_bytes().split(b"\0")):
                 found.append(int(folder.name))
     return tuple(pid for pid in sorted(found) if started_ticks(pid) is not None)
+
+
+def end_with_environment(variables: Mapping[str, str]) -> tuple[int, ...]:
+    """Kill every process that was started with these variables, and what those start meanwhile.
+
+    Returns the pids of those that do not die.
+    """
+    for _ in range(_ROUNDS):
+        found = with_environment(variables)
+        if not found:
+            return ()
+        for pid in found:
+            end(pid, _ticks_of(pid) or 0, grace_s=0)
+    return with_environment(variables)
 
 
 def started_ticks(pid: int) -> int | None:
