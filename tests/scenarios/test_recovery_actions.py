@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import pytest
 
 from blackstart.ports.action import Action, Done, Failed, Partial
 from blackstart.providers.flowfuse_waves import Tier
+from blackstart.providers.postgres_cluster import cluster_pids
 from blackstart.sandbox.layout import ADDRESSES, PUBLIC_NAME, STANZA
 from blackstart.world import process
 from blackstart.world.clock import wait_until
@@ -144,24 +145,58 @@ def die_at_progress(action: Action, context_of: Stage, key: str) -> None:
     action.perform(replace(context_of.context(key=key), progress=die))
 
 
-def test_a_restore_that_dies_is_found_and_done_again(bench: Bench) -> None:
-    assert "has restored no database" in bench.fails(promote(bench))
-    key = "inc-1/run-1/step/killed/1"
+def act(action: Action, context_of: Stage, key: str) -> None:
+    action.perform(context_of.context(key=key))
+
+
+def killed_when(
+    bench: Bench,
+    action: Action,
+    is_time: Callable[[], bool],
+    *,
+    act: Callable[[Action, Stage, str], None] = act,
+) -> str:
+    """Let another process perform, kill it when it is time; return the key of that attempt."""
+    key = bench.context().key
     spawn = multiprocessing.get_context("spawn")
-    victim = spawn.Process(target=die_at_progress, args=(restore(bench), bench.stage, key))
+    victim = spawn.Process(target=act, args=(action, bench.stage, key))
     victim.start()
+    assert wait_until(lambda: is_time() or not victim.is_alive(), timeout_s=60, every_s=0.005)
+    victim.kill()
     victim.join(60)
     assert victim.exitcode == -signal.SIGKILL
-    assert isinstance(restore(bench).inspect(bench.stage.context(key=key)), Partial)
+    assert isinstance(action.inspect(bench.stage.context(key=key)), Partial)
+    return key
+
+
+def living(bench: Bench, command: str) -> list[int]:
+    """Return the pids of a program of the site, without zombies."""
+    there = residents(bench.workplace().site)
+    return [
+        one.pid
+        for one in there
+        if one.command == command and process.started_ticks(one.pid) is not None
+    ]
+
+
+def test_a_restore_that_dies_is_found_and_done_again(bench: Bench) -> None:
+    assert "has restored no database" in bench.fails(promote(bench))
+    killed_when(bench, restore(bench), lambda: False, act=die_at_progress)
     bench.done(restore(bench))
-    site = bench.workplace().site
-    left = [one for one in residents(site) if process.started_ticks(one.pid) is not None]
-    assert "pgbackrest" not in {one.command for one in left}  # nor the workers of the killed one
+    assert living(bench, "pgbackrest") == []  # nor the workers of the killed one
     assert any(unit == "%" for _, _, unit in bench.stage.ticks)
 
 
+def test_a_server_outlives_whoever_promoted_it_and_is_taken_up_again(bench: Bench) -> None:
+    killed_when(bench, promote(bench), lambda: bool(living(bench, "postgres")))
+    first = min(living(bench, "postgres"))
+    assert first in cluster_pids(bench.workplace())
+
+
 def test_the_database_is_opened_freed_and_proven(bench: Bench) -> None:
+    before = cluster_pids(bench.workplace())[0]
     opened = bench.done(promote(bench))
+    assert cluster_pids(bench.workplace())[0] == before  # the one that the killed attempt started
     assert opened.outputs["timeline"] == "2"
     assert str(opened.outputs["recovered_to"]).startswith("20")
     assert "promoted already" in bench.fails(restore(bench))
@@ -232,7 +267,10 @@ def test_a_damaged_artefact_is_not_installed(bench: Bench, tmp_path: Path) -> No
     damaged = bench.of("flowfuse.install", artefacts=str(tmp_path), **release)
     assert "is not what was built" in bench.fails(damaged)
     assert "stack 3.1.15" in bench.fails(bench.of("flowfuse.start"))
-    bench.done(bench.of("flowfuse.install", artefacts=str(bench.layout.artefacts), **release))
+    install = bench.of("flowfuse.install", artefacts=str(bench.layout.artefacts), **release)
+    killed_when(bench, install, lambda: bool(living(bench, "zstd")))
+    bench.done(install)
+    assert living(bench, "zstd") + living(bench, "tar") == []
 
 
 def test_the_platform_and_its_instances_start_and_stay(bench: Bench) -> None:
@@ -243,7 +281,12 @@ def test_the_platform_and_its_instances_start_and_stay(bench: Bench) -> None:
         ca_certificate=str(bench.layout.pki / "ca.pem"),
     )
     bench.done(configure)
-    bench.done(bench.of("flowfuse.start"))
+    start = bench.of("flowfuse.start")
+    killed_when(bench, start, lambda: bool(living(bench, "node")))
+    (alone,) = living(bench, "node")  # it lives on, and nobody has seen it answer
+    bench.done(start)
+    assert len(living(bench, "node")) == 1
+    assert alone not in living(bench, "node")
     tiers = (Tier(name="packers", teams=("Packers",)),)
     started = bench.done(bench.of("flowfuse.start_instances", waves=tiers))
     assert started.outputs == {"started": 2, "waves": ["packers", "the rest"]}
@@ -296,7 +339,10 @@ def test_the_new_site_is_protected_and_opened(bench: Bench) -> None:
     )
     assert str(bench.done(backup).outputs["label"]).endswith("F")
     assert status(bench, f"https://{PUBLIC_NAME}/") == 503
-    bench.done(bench.of("front.admit"))
+    admit, before = bench.of("front.admit"), living(bench, "caddy")
+    killed_when(bench, admit, lambda: living(bench, "caddy") != before)
+    bench.done(admit)
+    assert len(living(bench, "caddy")) == 1
     assert status(bench, f"https://{PUBLIC_NAME}/api/v1/settings") == 200
     assert status(bench, f"https://{PUBLIC_NAME}:12080/hello") == 200
     assert status(bench, f"https://{PUBLIC_NAME}:12099/hello") == 503
