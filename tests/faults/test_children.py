@@ -6,8 +6,6 @@ What every provider says of its children is the table of docs/PROVIDER_GUIDE.md.
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -22,8 +20,8 @@ from blackstart.providers.program import Start
 from blackstart.providers.site import Create
 from blackstart.world import process
 from blackstart.world.clock import wait_until
-from blackstart.world.namespaces import residents
 from blackstart.world.sites import Site, create_site, destroy_site
+from tests.killed import kill_runner, pids_of
 from tests.provider_stage import MARKER, Stage
 
 pytestmark = pytest.mark.platform
@@ -52,31 +50,14 @@ def site() -> Iterator[Site]:
         yield made
 
 
-def perform(action: Action, stage: Stage) -> None:
-    action.perform(stage.context(key=FIRST))
-
-
-def kill_runner(action: Action, is_time: Callable[[], bool]) -> None:
-    """Let another process perform the first attempt, and kill it when it is time."""
-    spawn = multiprocessing.get_context("spawn")
-    victim = spawn.Process(target=perform, args=(action, Stage()))
-    victim.start()
-    assert wait_until(lambda: is_time() or not victim.is_alive(), timeout_s=60, every_s=0.01)
-    victim.kill()
-    victim.join(30)
-    assert victim.exitcode == -signal.SIGKILL
-
-
-def living(site: Site, command: str) -> list[int]:
-    """Return the pids of a program of the site, without zombies."""
-    there = [one.pid for one in residents(site) if one.command.startswith(command)]
-    return [pid for pid in there if process.started_ticks(pid) is not None]
+def kill_first(action: Action, is_time: Callable[[], object]) -> None:
+    """Kill whoever performs the first attempt, when it is time."""
+    kill_runner(action, Stage(), FIRST, is_time)
 
 
 def sleeping(site: Site) -> list[int]:
     """Return the sleeps of our commands; the site's own init sleeps longer."""
-    found = living(site, "sleep")
-    return [pid for pid in found if b"\0" + b"97" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return pids_of(site, "sleep", "97")
 
 
 def in_site(site: Site, argv: tuple[str, ...]) -> Run:
@@ -90,14 +71,14 @@ def in_site(site: Site, argv: tuple[str, ...]) -> Run:
 
 def test_a_command_in_a_site_dies_with_its_runner(site: Site) -> None:
     action = in_site(site, ALONE)
-    kill_runner(action, lambda: bool(sleeping(site)))
+    kill_first(action, lambda: sleeping(site))
     assert wait_until(lambda: sleeping(site) == [], timeout_s=10)
     assert isinstance(action.inspect(Stage().context(key=FIRST)), Partial)
 
 
 def test_what_a_command_in_a_site_had_forked_is_waited_for(site: Site) -> None:
     action, context = in_site(site, SLEEPING), Stage().context(key=FIRST)
-    kill_runner(action, lambda: bool(sleeping(site)))
+    kill_first(action, lambda: sleeping(site))
     (left,) = sleeping(site)
     found = action.inspect(context)
     assert isinstance(found, Running)
@@ -116,15 +97,16 @@ def test_a_server_lives_with_its_site_and_is_not_doubled(site: Site) -> None:
         page="http://127.0.0.1:8099/is-not-there",
         user="svc",
     )
-    kill_runner(start, lambda: bool(living(site, "python")))
-    (left,) = living(site, "python")
+    kill_first(start, lambda: pids_of(site, "python"))
+    (left,) = pids_of(site, "python")
     assert isinstance(start.inspect(Stage().context(key=FIRST)), Partial)
+    (site.directory / "run" / "web.json").unlink(missing_ok=True)  # it may have died before
     served = Start(
         place=start.place, site=start.site, name="web", argv=argv, page=start.page, status=404
     )
     done = served.perform(Stage().context(key=SECOND))
     assert isinstance(done, Done), done
-    assert living(site, "python") == [done.outputs["pid"]]
+    assert pids_of(site, "python") == [done.outputs["pid"]]
     assert process.started_ticks(left) is None
 
 
@@ -146,7 +128,7 @@ def test_a_site_whose_maker_died_is_made_anew_and_not_doubled(there: str) -> Non
         Path(folder).chmod(0o755)
         place = Path(folder) / "sites"
         create = Create(place=str(place), site="recovery", address="10.70.0.9", hub="")
-        kill_runner(create, (place / "recovery" / there).exists)
+        kill_first(create, (place / "recovery" / there).exists)
         assert isinstance(create.inspect(Stage().context(key=FIRST)), Partial)
         done = create.perform(Stage().context(key=SECOND))
         try:

@@ -8,7 +8,6 @@ The tests build on each other in the order of the file, as a recovery does.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import sys
@@ -27,6 +26,7 @@ from blackstart.world import process
 from blackstart.world.clock import wait_until
 from blackstart.world.namespaces import residents
 from blackstart.world.sites import list_sites, start_inside
+from tests.killed import kill_runner, pids_of
 from tests.provider_stage import MARKER, Stage
 from tests.recovery_bench import (
     NEW,
@@ -145,50 +145,27 @@ def die_at_progress(action: Action, context_of: Stage, key: str) -> None:
     action.perform(replace(context_of.context(key=key), progress=die))
 
 
-def act(action: Action, context_of: Stage, key: str) -> None:
-    action.perform(context_of.context(key=key))
-
-
-def killed_when(
-    bench: Bench,
-    action: Action,
-    is_time: Callable[[], bool],
-    *,
-    act: Callable[[Action, Stage, str], None] = act,
-) -> str:
-    """Let another process perform, kill it when it is time; return the key of that attempt."""
+def kill(bench: Bench, action: Action, is_time: Callable[[], object], **how: Any) -> None:
+    """Kill whoever performs it, when it is time; it is found half-way."""
     key = bench.context().key
-    spawn = multiprocessing.get_context("spawn")
-    victim = spawn.Process(target=act, args=(action, bench.stage, key))
-    victim.start()
-    assert wait_until(lambda: is_time() or not victim.is_alive(), timeout_s=60, every_s=0.005)
-    victim.kill()
-    victim.join(60)
-    assert victim.exitcode == -signal.SIGKILL
+    kill_runner(action, bench.stage, key, is_time, **how)
     assert isinstance(action.inspect(bench.stage.context(key=key)), Partial)
-    return key
 
 
 def living(bench: Bench, command: str) -> list[int]:
-    """Return the pids of a program of the site, without zombies."""
-    there = residents(bench.workplace().site)
-    return [
-        one.pid
-        for one in there
-        if one.command == command and process.started_ticks(one.pid) is not None
-    ]
+    return pids_of(bench.workplace().site, command)
 
 
 def test_a_restore_that_dies_is_found_and_done_again(bench: Bench) -> None:
     assert "has restored no database" in bench.fails(promote(bench))
-    killed_when(bench, restore(bench), lambda: False, act=die_at_progress)
+    kill(bench, restore(bench), lambda: False, act=die_at_progress)
     bench.done(restore(bench))
     assert living(bench, "pgbackrest") == []  # nor the workers of the killed one
     assert any(unit == "%" for _, _, unit in bench.stage.ticks)
 
 
 def test_a_server_outlives_whoever_promoted_it_and_is_taken_up_again(bench: Bench) -> None:
-    killed_when(bench, promote(bench), lambda: bool(living(bench, "postgres")))
+    kill(bench, promote(bench), lambda: living(bench, "postgres"))
     first = min(living(bench, "postgres"))
     assert first in cluster_pids(bench.workplace())
 
@@ -268,7 +245,7 @@ def test_a_damaged_artefact_is_not_installed(bench: Bench, tmp_path: Path) -> No
     assert "is not what was built" in bench.fails(damaged)
     assert "stack 3.1.15" in bench.fails(bench.of("flowfuse.start"))
     install = bench.of("flowfuse.install", artefacts=str(bench.layout.artefacts), **release)
-    killed_when(bench, install, lambda: bool(living(bench, "zstd")))
+    kill(bench, install, lambda: living(bench, "zstd"))
     bench.done(install)
     assert living(bench, "zstd") + living(bench, "tar") == []
 
@@ -282,7 +259,7 @@ def test_the_platform_and_its_instances_start_and_stay(bench: Bench) -> None:
     )
     bench.done(configure)
     start = bench.of("flowfuse.start")
-    killed_when(bench, start, lambda: bool(living(bench, "node")))
+    kill(bench, start, lambda: living(bench, "node"))
     (alone,) = living(bench, "node")  # it lives on, and nobody has seen it answer
     bench.done(start)
     assert len(living(bench, "node")) == 1
@@ -340,7 +317,7 @@ def test_the_new_site_is_protected_and_opened(bench: Bench) -> None:
     assert str(bench.done(backup).outputs["label"]).endswith("F")
     assert status(bench, f"https://{PUBLIC_NAME}/") == 503
     admit, before = bench.of("front.admit"), living(bench, "caddy")
-    killed_when(bench, admit, lambda: living(bench, "caddy") != before)
+    kill(bench, admit, lambda: living(bench, "caddy") != before)
     bench.done(admit)
     assert len(living(bench, "caddy")) == 1
     assert status(bench, f"https://{PUBLIC_NAME}/api/v1/settings") == 200

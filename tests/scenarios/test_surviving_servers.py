@@ -7,13 +7,13 @@ check is proven both ways, by breaking one link of its chain.
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ from blackstart.world import process
 from blackstart.world.clock import wait_until
 from blackstart.world.namespaces import call_in_network, residents
 from blackstart.world.sites import Site, create_site, destroy_site, inside, start_inside
+from tests.killed import kill_runner, pids_of
 from tests.provider_stage import KEY, MARKER, Stage
 
 pytestmark = pytest.mark.platform
@@ -318,31 +319,12 @@ def kill_shipper(world: World) -> None:
             process.end(one.pid, process.started_ticks(one.pid) or 0, grace_s=0)
 
 
-def ships(action: Any, stage: Stage, key: str) -> None:
-    action.perform(stage.context(key=key))
-
-
-def shippers(world: World) -> list[int]:
-    """Return the shippers that run in the site; one that only reads its configuration is none."""
-    there = (one.pid for one in residents(world.site) if one.command == "rsyslogd")
-    return [pid for pid in there if b"\0-n\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
 def test_a_shipper_outlives_its_runner_and_is_not_doubled(world: World) -> None:
-    ship, first = shipping(world), KEY + "8"
-    victim = multiprocessing.get_context("spawn").Process(
-        target=ships, args=(ship, world.stage, first)
-    )
-    victim.start()
-    assert wait_until(lambda: bool(shippers(world)) or not victim.is_alive(), timeout_s=60)
-    victim.kill()
-    victim.join(30)
-    (left,) = shippers(world)
-    found = ship.inspect(world.stage.context(key=first))
-    assert isinstance(found, Partial | Done)
+    ship, running = shipping(world), partial(pids_of, world.site, "rsyslogd", "-n")
+    kill_runner(ship, world.stage, KEY + "8", running)
+    (left,) = running()
     done_of(ship.perform(world.stage.context(key=KEY + "9")))
-    assert len(shippers(world)) == 1
-    assert left not in shippers(world)
+    assert len({left, *running()}) == 2
 
 
 def test_a_sender_or_a_server_with_a_wrong_name_is_found_out(world: World) -> None:

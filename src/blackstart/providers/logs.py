@@ -23,6 +23,7 @@ from blackstart.providers.limits import wait_within
 from blackstart.providers.places import (
     Workplace,
     directory_of,
+    end_service,
     look_into,
     seconds_left,
     work_in,
@@ -36,6 +37,7 @@ from blackstart.world.random import nonce
 from blackstart.world.site_identity import USERS
 from blackstart.world.sites import start_inside
 
+_SERVICE = "shipper"
 _VERB = "logs.ship"
 _USER = "svc"
 _CONFIG = """\
@@ -102,7 +104,7 @@ class Ship:
         begin(workplace.directory, _VERB, context)
         folder = workplace.directory / "shipper"
         accepted = self._look_at_server(workplace)
-        _end_earlier(folder)
+        end_service(workplace, _SERVICE, grace_s=2.0)
         self._write(folder, workplace, context, accepted)
         trouble = self._start(folder, workplace)
         if trouble:
@@ -184,7 +186,7 @@ class Ship:
             return tried.err.decode("utf-8", "replace").strip()[-300:] or f"code {tried.code}"
         running.unlink(missing_ok=True)
         argv = ["rsyslogd", "-n", "-f", config, "-i", str(running)]
-        pid = start_inside(workplace.site, "shipper", argv, user=_USER)
+        pid = start_inside(workplace.site, _SERVICE, argv, user=_USER)
         ticks = process.started_ticks(pid) or 0
         content = msgspec.json.encode(_Running(pid=pid, started_ticks=ticks))
         write_durably(folder / "running.json", content)
@@ -284,13 +286,6 @@ def _running_in(folder: Path) -> _Running | None:
 def _lives(folder: Path) -> bool:
     running = _running_in(folder)
     return running is not None and process.is_alive(running.pid, running.started_ticks)
-
-
-def _end_earlier(folder: Path) -> None:
-    """End the shipper that an earlier attempt left in this site (work_in saw that it is ours)."""
-    running = _running_in(folder)
-    if running is not None:
-        process.end(running.pid, running.started_ticks, grace_s=2.0)
 
 
 PROVIDES: Mapping[str, type] = {"ship": Ship, "expect_canary": ExpectCanary}

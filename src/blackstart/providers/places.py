@@ -12,7 +12,7 @@ from blackstart.ports.action import Context
 from blackstart.world import process
 from blackstart.world.http import Response, fetch
 from blackstart.world.namespaces import residents
-from blackstart.world.sites import Site, inside, load_site
+from blackstart.world.sites import Site, inside, load_site, service_pids
 
 DATABASE = "flowforge"
 MADE_ANEW = (
@@ -146,6 +146,17 @@ def end_strays(work: Workplace, *programs: str) -> None:
         ticks = process.started_ticks(one.pid)
         if one.command in programs and ticks is not None:
             process.end(one.pid, ticks, grace_s=0)
+
+
+def end_service(work: Workplace, service: str, *, grace_s: float) -> None:
+    """End what an earlier attempt started under this name (work_in saw that the site is ours).
+
+    It is found in the world, not in a note: whoever started it may have died before it wrote one.
+    """
+    for pid in service_pids(work.site, service):
+        ticks = process.started_ticks(pid)
+        if ticks is not None:
+            process.end(pid, ticks, grace_s=grace_s)
 
 
 def directory_of(place: str, name: str) -> Path:

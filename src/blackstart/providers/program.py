@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Any long-running program as the application of a site: started, and seen to stay up.
 
-What was started is written to DIRECTORY/run/NAME.json: process and start time, so that a later
-attempt ends that very process and no other. Its output goes to DIRECTORY/log/NAME.log.
+What was started is written to DIRECTORY/run/NAME.json: process and start time. A later attempt ends
+what was started under the name, also when the note was not written any more. Its output goes to
+DIRECTORY/log/NAME.log.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ import msgspec
 from blackstart.model.errors import Refused, WorldFailed
 from blackstart.ports.action import Context, Done, Failed, Finding, Outcome
 from blackstart.providers.limits import wait_within
-from blackstart.providers.places import Workplace, directory_of, look_into, seconds_left, work_in
+from blackstart.providers.places import (
+    Workplace,
+    directory_of,
+    end_service,
+    look_into,
+    seconds_left,
+    work_in,
+)
 from blackstart.providers.traces import begin, finding, finish, returns_failures
 from blackstart.world import process
 from blackstart.world.clock import SystemClock
@@ -76,7 +84,7 @@ class Start:
                 f"give `argv`, a `name` without '/', and a `user` of: {', '.join(USERS)}",
             )
         begin(work.directory, _VERB, context)
-        _end_earlier(work, self.name)
+        end_service(work, self.name, grace_s=5.0)
         started = self._start(work)
         self._wait_for_page(work, started)
         done = Done(
@@ -194,13 +202,6 @@ def log_of(directory: Path, name: str) -> Path:
 
 def _record_of(directory: Path, name: str) -> Path:
     return directory / "run" / f"{name}.json"
-
-
-def _end_earlier(work: Workplace, name: str) -> None:
-    """End what an earlier attempt of this run started (work_in saw that the site is ours)."""
-    earlier = read_running(work.directory, name)
-    if earlier is not None:
-        process.end(earlier.pid, earlier.started_ticks, grace_s=5.0)
 
 
 def _status_of(work: Workplace, page: str) -> int:

@@ -45,6 +45,7 @@ __all__ = [
     "list_sites",
     "load_site",
     "read_record",
+    "service_pids",
     "start_inside",
 ]
 
@@ -180,10 +181,12 @@ def start_inside(
     """Start a long-running program in the site; returns its pid as the host sees it.
 
     Output goes to DIRECTORY/log/SERVICE.log. It lives as long as the site, not as long as we.
-    With `new_session` it leads a process group of its own. Raises SiteError when it does not start.
+    With `new_session` it leads a process group of its own. `service_pids` finds it again, also when
+    nobody has noted its pid. Raises SiteError when it does not start.
     """
     session = ["setsid"] if new_session else []
-    command = [*_enter(site, user, cwd, env or {}), *session, *argv]
+    named = {**(env or {}), **_mark_of(site, service)}
+    command = [*_enter(site, user, cwd, named), *session, *argv]
     if site.cgroup:
         joined = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
         command = ["sh", "-c", joined, site.cgroup, *command]
@@ -197,6 +200,15 @@ def start_inside(
     if not found:
         raise SiteError(f"{service} did not start in site {site.name}", f"read {log}")
     return found[0]
+
+
+def service_pids(site: Site, service: str) -> tuple[int, ...]:
+    """Return the pids of what was started in the site under this name, and of its children."""
+    return process.with_environment(_mark_of(site, service))
+
+
+def _mark_of(site: Site, service: str) -> Mapping[str, str]:
+    return {"BLACKSTART_SERVICE": f"{site.directory}/{service}"}
 
 
 def destroy_site(site: Site) -> None:
