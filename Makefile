@@ -48,6 +48,7 @@ faults: setup ## lose it with each known defect put in; every one must be caught
 	@$(BIN)/blackstart faults $(ARGS)
 
 chaos: setup ## kill the real processes at seeded moments, count what is left (ARGS="--days 20 --seed 7")
+	@scripts/packages.sh chaos
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: setup ## measure recovery beside a sequential script, start-up, status, check, journal (ARGS="status" for one)

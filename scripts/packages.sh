@@ -3,6 +3,7 @@
 # Makes sure that the Debian packages behind the programs we call are there.
 #   scripts/packages.sh python   what `make setup` needs
 #   scripts/packages.sh drill    what `make drill` needs besides
+#   scripts/packages.sh chaos    what `make chaos` needs besides: a PostgreSQL of this machine's own
 # Says what it would install and asks (YES=1 or CI=true: does not ask). Installing starts no service.
 # Exit code 3: something is missing and nothing was changed; 4: apt failed.
 set -euo pipefail
@@ -24,6 +25,11 @@ list_missing_drill() {
     local found
     found=$(PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=src "${PYTHON:-python3}" -m blackstart.sandbox.host)
     [ -z "$found" ] || mapfile -t missing <<<"$found"
+}
+
+list_missing_chaos() {
+    list_missing_drill
+    [ -x /usr/lib/postgresql/15/bin/postgres ] || missing+=(postgresql-15)
 }
 
 lists_present() { apt-cache show nodejs >/dev/null 2>&1; }
@@ -72,7 +78,8 @@ if [ "$(id -u)" = 0 ]; then allow_service_start; fi
 case "${1:-}" in
     python) list_missing_python ;;
     drill) list_missing_drill ;;
-    *) stop 2 "unknown set of packages: '${1:-}'" "scripts/packages.sh python | drill" ;;
+    chaos) list_missing_chaos ;;
+    *) stop 2 "unknown set of packages: '${1:-}'" "scripts/packages.sh python | drill | chaos" ;;
 esac
 if [ "${#missing[@]}" -gt 0 ]; then
     mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)

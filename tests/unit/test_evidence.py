@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from blackstart.model.errors import WorldFailed
 from blackstart.ports.journal import EvidenceStore
 from blackstart.store.evidence import open_evidence
+from blackstart.world.files import locked
 
 
 @pytest.fixture
@@ -87,3 +89,21 @@ def test_many_may_keep_the_same_at_once(store: EvidenceStore) -> None:
     assert len(digests) == 8
     assert len(set(digests)) == 1
     assert store.fetch(digests[0]) == b"same" * 10_000
+
+
+def test_many_that_keep_the_same_at_once_do_not_wait_for_one_another(tmp_path: Path) -> None:
+    store = open_evidence(tmp_path)
+    contents = [f"artefact {number}".encode() for number in range(5)] * 20
+    with ThreadPoolExecutor(8) as pool:
+        digests = set(pool.map(lambda content: store.keep("a.txt", content), contents))
+    assert {store.fetch(digest) for digest in digests} == set(contents)
+    assert [path for path in tmp_path.rglob("*") if "new" in path.name or "lock" in path.name] == []
+
+
+def test_a_lock_that_a_stopped_program_keeps_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    told = r"maybe a stopped one, holds .*lock: see `fuser"
+    with locked(lock), pytest.raises(TimeoutError, match=told), locked(lock, at_most_s=0.05):
+        raise AssertionError("two hold it")
+    with locked(lock, at_most_s=0.05) as is_held:
+        assert is_held

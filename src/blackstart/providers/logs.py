@@ -23,7 +23,7 @@ from blackstart.providers.limits import wait_within
 from blackstart.providers.places import (
     Workplace,
     directory_of,
-    end_service,
+    end_started,
     look_into,
     seconds_left,
     work_in,
@@ -104,7 +104,7 @@ class Ship:
         begin(workplace.directory, _VERB, context)
         folder = workplace.directory / "shipper"
         accepted = self._look_at_server(workplace)
-        end_service(workplace, _SERVICE, grace_s=2.0)
+        end_started(workplace, _SERVICE, grace_s=2.0)
         self._write(folder, workplace, context, accepted)
         trouble = self._start(folder, workplace)
         if trouble:

@@ -148,7 +148,7 @@ def end_strays(work: Workplace, *programs: str) -> None:
             process.end(one.pid, ticks, grace_s=0)
 
 
-def end_service(work: Workplace, service: str, *, grace_s: float) -> None:
+def end_started(work: Workplace, service: str, *, grace_s: float) -> None:
     """End what an earlier attempt started under this name (work_in saw that the site is ours).
 
     It is found in the world, not in a note: whoever started it may have died before it wrote one.

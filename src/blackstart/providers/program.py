@@ -21,7 +21,7 @@ from blackstart.providers.limits import wait_within
 from blackstart.providers.places import (
     Workplace,
     directory_of,
-    end_service,
+    end_started,
     look_into,
     seconds_left,
     work_in,
@@ -84,7 +84,7 @@ class Start:
                 f"give `argv`, a `name` without '/', and a `user` of: {', '.join(USERS)}",
             )
         begin(work.directory, _VERB, context)
-        end_service(work, self.name, grace_s=5.0)
+        end_started(work, self.name, grace_s=5.0)
         started = self._start(work)
         self._wait_for_page(work, started)
         done = Done(

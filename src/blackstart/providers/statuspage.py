@@ -39,6 +39,7 @@ from blackstart.world.files import locked, write_durably
 
 _PAGE = "index.html"
 _LOCK = ".lock"
+_PATIENCE_S = 10.0  # with another program that holds it
 Reveal = Callable[[SecretRef], str]
 
 
@@ -107,7 +108,7 @@ class Static:
         """Write the files one by one, each whole; the page that people read comes last."""
         with ExitStack() as held:
             (folder / "api" / "v2").mkdir(mode=0o755, parents=True, exist_ok=True)
-            held.enter_context(locked(folder / _LOCK))
+            held.enter_context(locked(folder / _LOCK, at_most_s=_PATIENCE_S))
             incidents = add_update(read_incidents(folder), message, update_id, now)
             content = files_of(
                 incidents, page=self.page, component=self.component, url=self.url, now=now

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from blackstart.model.codec import digest_of
 from blackstart.model.errors import WorldFailed
-from blackstart.world.files import locked, sync_folder, write_durably
+from blackstart.world.files import sync_folder, write_durably
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -39,8 +39,7 @@ class FolderEvidence:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            with locked(self._folder / ".lock"):
-                self._store(path, name, content)
+            self._store(path, name, content)
         except OSError as error:
             raise WorldFailed(
                 f"The artefact '{name}' could not be kept in {self._folder} ({error.strerror}).",
@@ -49,6 +48,8 @@ class FolderEvidence:
         return digest
 
     def _store(self, path: Path, name: str, content: bytes) -> None:
+        # Without a lock: whoever writes this file writes the same bytes, each time the whole of it,
+        # and a program that was stopped while it held one would hold up everybody.
         name_path = path.with_suffix(".name")
         if not name_path.exists():
             write_durably(name_path, name.encode())

@@ -26,6 +26,7 @@ from blackstart.world.random import nonce
 _TELLING_CHARS = 8  # a shorter part of a secret is a word that texts may hold by chance
 _RUN, _FILE, _ENV = "secret:run/", "secret:file/", "secret:env/"
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_PATIENCE_S = 10.0  # with another program that holds the lock
 _KEY_BYTES = 32
 _TAKEN: dict[str, str] = {}  # variables with secrets, which programs that we start must not see
 _NONCE_BYTES = 12
@@ -62,7 +63,7 @@ class SealedBox:
             raise Refused(f"{ref} would be empty.", "Give it a value.")
         path = self._folder / run / name
         try:
-            with locked(self._key_path.with_name("secrets.lock")):
+            with locked(self._key_path.with_name("secrets.lock"), at_most_s=_PATIENCE_S):
                 if not path.exists():
                     self._seal(path, str(ref), value)
                 self._remember(str(ref), value)
@@ -79,7 +80,7 @@ class SealedBox:
         Raises WorldFailed when it cannot be written.
         """
         try:
-            with locked(self._key_path.with_name("secrets.lock")):
+            with locked(self._key_path.with_name("secrets.lock"), at_most_s=_PATIENCE_S):
                 self._make_key_if_first()
         except OSError as error:
             raise WorldFailed(
