@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether an installation may act: what it finds out, and what it does when nobody answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blackstart.model.errors import MirrorFailed, Refused, Superseded
+from blackstart.store.database import Database
+from blackstart.store.mirror_form import Claim, generation_key, written
+from blackstart.store.tenure import FRESH_S, Tenure
+from blackstart.world.clock import wait_until
+from blackstart.world.depot_folder import FolderDepot
+from tests.journals import SetClock
+
+
+class Switched(FolderDepot):
+    """A depot that can be silent, and says how often it was asked."""
+
+    is_silent = False
+    asked = 0
+
+    def keys(self, folder: str) -> tuple[str, ...]:
+        self.asked += 1
+        if self.is_silent:
+            raise MirrorFailed("The mirror is silent.", "Wait.")
+        return super().keys(folder)
+
+    def take_over(self) -> None:
+        claim = Claim(generation=2, claimant="another", host="elsewhere", at_ms=0)
+        assert self.put_new(generation_key(2), written(claim))
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def database(tmp_path: Path, clock: SetClock) -> Iterator[Database]:
+    opened = Database(tmp_path / "home" / "journal.db", clock, patience_s=5.0)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def depots(tmp_path: Path) -> tuple[Switched, Switched]:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    return Switched(tmp_path / "a"), Switched(tmp_path / "b")
+
+
+def test_without_mirrors_nothing_is_asked(database: Database, clock: SetClock) -> None:
+    before = threading.active_count()
+    Tenure(database, (), clock).confirm()
+    assert threading.active_count() == before
+
+
+def test_an_answer_holds_for_a_few_seconds(
+    database: Database, clock: SetClock, depots: tuple[Switched, Switched]
+) -> None:
+    tenure = Tenure(database, depots, clock)
+    for _ in range(100):
+        tenure.confirm()
+    assert [depot.asked for depot in depots] == [1, 1]
+    clock.move(FRESH_S + 0.1)
+    tenure.confirm()
+    assert [depot.asked for depot in depots] == [2, 2]
+
+
+def test_one_mirror_that_knows_better_is_enough_and_it_stays_known(
+    database: Database, clock: SetClock, depots: tuple[Switched, Switched]
+) -> None:
+    tenure = Tenure(database, depots, clock)
+    tenure.confirm()
+    depots[1].take_over()
+    clock.move(FRESH_S + 0.1)  # asleep, say
+    with pytest.raises(Superseded, match="as generation 2"):
+        tenure.confirm()
+    for depot in depots:
+        depot.is_silent = True
+    with pytest.raises(Superseded):
+        Tenure(database, depots, clock, alone=True).confirm()
+
+
+def test_whoever_begins_and_hears_nothing_is_refused_unless_a_person_knows_better(
+    database: Database, clock: SetClock, depots: tuple[Switched, Switched]
+) -> None:
+    for depot in depots:
+        depot.is_silent = True
+    with pytest.raises(Refused, match="No mirror answers") as caught:
+        Tenure(database, depots, clock).confirm()
+    assert "--alone" in caught.value.hint
+    Tenure(database, depots, clock, alone=True).confirm()
+    depots[0].is_silent = False
+    Tenure(database, depots, clock).confirm()  # any one will do
+    assert [depot.asked for depot in depots] == [3, 3]
+
+
+def test_a_start_soon_after_an_answer_goes_on_without_one(
+    database: Database, clock: SetClock, depots: tuple[Switched, Switched]
+) -> None:
+    Tenure(database, depots, clock).confirm()
+    for depot in depots:
+        depot.is_silent = True
+    clock.move(9 * 60)
+    Tenure(database, depots, clock).confirm()
+    assert [depot.asked for depot in depots] == [2, 2]
+    clock.move(2 * 60)
+    with pytest.raises(Refused, match="No mirror answers"):
+        Tenure(database, depots, clock).confirm()
+
+
+def test_a_recovery_goes_on_while_its_mirrors_are_dead_and_is_told_when_they_are_back(
+    database: Database, clock: SetClock, depots: tuple[Switched, Switched]
+) -> None:
+    tenure = Tenure(database, depots, clock)
+    tenure.confirm()
+    for depot in depots:
+        depot.is_silent = True
+    for _ in range(200):  # more than a quarter of an hour
+        clock.move(FRESH_S + 0.1)
+        tenure.confirm()
+        if tenure._aside is not None:
+            tenure._aside.join()
+    depots[0].is_silent = False
+    depots[0].take_over()
+
+    def is_told() -> bool:
+        clock.move(FRESH_S + 0.1)
+        try:
+            tenure.confirm()
+        except Superseded:
+            return True
+        if tenure._aside is not None:
+            tenure._aside.join()
+        return False
+
+    assert wait_until(is_told, timeout_s=10)
+
+
+def test_whoever_slept_while_the_mirrors_are_dead_is_refused(
+    database: Database, clock: SetClock, depots: tuple[Switched, Switched]
+) -> None:
+    tenure = Tenure(database, depots, clock)
+    tenure.confirm()
+    for depot in depots:
+        depot.is_silent = True
+    clock.move(3600)
+    with pytest.raises(Refused, match="No mirror answers"):
+        tenure.confirm()
