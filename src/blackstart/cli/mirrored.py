@@ -76,5 +76,9 @@ def restored_lines(came: Restored) -> Iterator[str]:
             "cannot know that it was replaced. End it there.",
             fg="red",
         )
-    yield "Messages that waited to be sent are sent from here; what was under way is looked at."
+    yield (
+        "What was under way is looked at before anything is repeated. Channels that can be asked "
+        "are asked before a message is sent; a mail that went out in the missing seconds may go "
+        "out twice, under the same Message-ID."
+    )
     yield f"Next: blackstart agent --home {came.home}"

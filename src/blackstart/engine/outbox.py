@@ -152,8 +152,19 @@ def _kind_and_name(plan: Plan, audience: str) -> tuple[str, str]:
     return kind, name
 
 
-def deliver(house: Installation, journal: Journal, delivery: QueuedDelivery, halt: Signal) -> None:
-    """Carry one delivery one move further. Raises JournalFailed; everything else is a state."""
+def deliver(
+    house: Installation,
+    journal: Journal,
+    delivery: QueuedDelivery,
+    halt: Signal,
+    *,
+    looks_first: bool = False,
+) -> None:
+    """Carry one delivery one move further. Raises JournalFailed; everything else is a state.
+
+    `looks_first`: the record came back from a mirror, so what seems never to have been sent may
+    have been, by the host that was lost; a channel that can be asked is asked.
+    """
     try:
         channel = _channel(house, delivery.channel)
         address = _address(house, journal, channel, delivery.person)
@@ -168,6 +179,9 @@ def deliver(house: Installation, journal: Journal, delivery: QueuedDelivery, hal
         return
     if delivery.state == DeliveryState.SENDING:
         result: Delivery = Uncertain(reason="the sender died while it was sending")
+    elif looks_first and channel.can_look_up and not delivery.attempts:
+        journal.move_delivery(delivery.key, DeliveryState.SENDING)
+        result = Uncertain(reason="the host that was lost may have sent it")
     else:
         journal.move_delivery(delivery.key, DeliveryState.SENDING)
         result = _send(house, channel, delivery, address)

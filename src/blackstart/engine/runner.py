@@ -376,6 +376,9 @@ def _send(state: Held, incident: Incident, pools: ExitStack) -> None:
     for delivery in due:
         if delivery.key not in state.sendings:
             senders = _pool(state, pools, f"sender {delivery.channel}", _SENDERS)
-            future = senders.submit(deliver, state.house, state.journal, delivery, state.halt)
+            is_doubted = incident.record_restored_at is not None
+            future = senders.submit(
+                deliver, state.house, state.journal, delivery, state.halt, looks_first=is_doubted
+            )
             state.sendings[delivery.key] = future
             future.add_done_callback(lambda _: state.woken.set())
