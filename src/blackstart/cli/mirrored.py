@@ -68,6 +68,16 @@ def restored_lines(came: Restored) -> Iterator[str]:
             f"The sealed secrets stay closed until {came.home}/secrets.key is put there.",
             fg="yellow",
         )
+    yield from _elsewhere_lines(came)
+    yield (
+        "What was under way is looked at before anything is repeated. Channels that can be asked "
+        "are asked before a message is sent; a mail that went out in the missing seconds may go "
+        "out twice, under the same Message-ID."
+    )
+    yield f"Next: blackstart agent --home {came.home}"
+
+
+def _elsewhere_lines(came: Restored) -> Iterator[str]:
     for place in came.reached:
         yield f"Taken over at {place} as well."
     for place in came.unreached:
@@ -76,9 +86,3 @@ def restored_lines(came: Restored) -> Iterator[str]:
             "cannot know that it was replaced. End it there.",
             fg="red",
         )
-    yield (
-        "What was under way is looked at before anything is repeated. Channels that can be asked "
-        "are asked before a message is sent; a mail that went out in the missing seconds may go "
-        "out twice, under the same Message-ID."
-    )
-    yield f"Next: blackstart agent --home {came.home}"

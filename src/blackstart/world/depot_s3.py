@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mirror in a bucket, by the S3 protocol, through obstore (adr/0026).
+"""A mirror in a bucket, by the S3 protocol, through obstore (adr/0025).
 
 An object is whole or not there: that is S3's own promise. `If-None-Match: *` lets one of several
 writers make an object; AWS, MinIO, Ceph, R2 and SeaweedFS keep to it.
