@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from blackstart.ports.action import Done, Failed, NotDone, Unknown
+from blackstart.ports.action import Done, Failed, NotDone, Partial
 from blackstart.ports.secrets import SecretRef
 from blackstart.providers.sql import Execute, Expect
 from blackstart.world import process
@@ -96,5 +96,5 @@ def test_both_ways_into_a_site_work_and_only_for_its_run(site: Site) -> None:
     stage.secrets[SECRET.name] = "wrong"
     assert isinstance(check.check(stage.context()), Failed)
     destroy_site(site)
-    assert isinstance(rotate.inspect(stage.context()), Unknown)
+    assert isinstance(rotate.inspect(stage.context()), Partial)
     assert isinstance(rotate.undo(stage.context()), Done)

@@ -25,7 +25,7 @@ from blackstart.providers.flowfuse_database import (
     stale_rows,
 )
 from blackstart.providers.manifest import read_manifest
-from blackstart.providers.places import look_into, work_in
+from blackstart.providers.places import gone_with, look_into, work_in
 from blackstart.providers.traces import returns_failures
 
 
@@ -160,6 +160,8 @@ def _inspect_note(
     place: str, site: str, context: Context, outputs: Mapping[str, int] | None = None
 ) -> Finding:
     """Ask the database; it is the only one to know, for the note is part of the transaction."""
+    if gone := gone_with(place, site):
+        return gone
     try:
         noted = is_noted(look_into(place, site, context), key=context.key)
     except WorldFailed as failure:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blackstart.model.errors import Refused, WorldFailed
-from blackstart.ports.action import Context
+from blackstart.ports.action import Context, Partial
 from blackstart.world import process
 from blackstart.world.http import Response, fetch
 from blackstart.world.namespaces import residents
@@ -124,6 +124,16 @@ def look_into(place: str, name: str, context: Context) -> Workplace:
             MADE_ANEW,
         )
     return Workplace(site, context)
+
+
+def gone_with(place: str, name: str) -> Partial | None:
+    """Return what a look finds when the site itself is gone, None while it lives.
+
+    Waiting for an answer is in vain then: what was done in it is gone with it.
+    """
+    if load_site(Path(place), name) is not None:
+        return None
+    return Partial(note=f"site {name} is gone, and with it what was done in it")
 
 
 def work_in(place: str, name: str, context: Context) -> Workplace:

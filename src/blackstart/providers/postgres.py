@@ -12,7 +12,7 @@ from typing import ClassVar
 from blackstart.model.errors import Refused, WorldFailed
 from blackstart.ports.action import Context, Done, Failed, Finding, Outcome, Partial, Unknown
 from blackstart.ports.secrets import SecretRef
-from blackstart.providers.places import Workplace, directory_of, look_into, work_in
+from blackstart.providers.places import Workplace, directory_of, gone_with, look_into, work_in
 from blackstart.providers.postgres_access import ExpectAccess
 from blackstart.providers.postgres_cluster import (
     access_text,
@@ -96,6 +96,8 @@ class Promote:
         found = finding(directory_of(self.place, self.site), _VERB, context)
         if not isinstance(found, Done):
             return found
+        if gone := gone_with(self.place, self.site):
+            return gone
         try:
             progress = read_progress(look_into(self.place, self.site, context))
         except WorldFailed as failure:

@@ -26,7 +26,7 @@ from blackstart.ports.action import (
     Unknown,
 )
 from blackstart.ports.secrets import SecretRef
-from blackstart.providers.places import work_in
+from blackstart.providers.places import gone_with, work_in
 from blackstart.providers.sql_marker import (
     TABLE,
     Work,
@@ -126,6 +126,8 @@ class Execute:
 
     def inspect(self, context: Context) -> Finding:
         """Look for this attempt's key, and for a transaction that still holds its lock."""
+        if self.site and (gone := gone_with(self.place, self.site)):
+            return gone
         try:
             printed = ask(
                 self._connection,
