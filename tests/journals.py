@@ -51,13 +51,16 @@ def entries(count: int, first: int = 1) -> tuple[Entry, ...]:
 
 
 def notice(
-    people: tuple[str, ...], name: str = "announced", subject: str = "We are on it"
+    people: tuple[str, ...],
+    name: str = "announced",
+    subject: str = "We are on it",
+    channel: str = "users",
 ) -> Entry:
     """A queued notice with one parcel for each person."""
     event = NoticeQueued(
         notice=name,
         kind="announced",
-        channel="users",
+        channel=channel,
         audience="affected",
         recipients=len(people),
         subject=subject,
@@ -65,7 +68,7 @@ def notice(
     )
     message = Message(subject=subject, body="Said plainly.", kind="announced", incident="i1")
     parcels = tuple(
-        Parcel(notice=name, channel="users", person=person, message=message) for person in people
+        Parcel(notice=name, channel=channel, person=person, message=message) for person in people
     )
     return Entry(event=event, parcels=parcels)
 

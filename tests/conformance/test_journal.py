@@ -220,6 +220,13 @@ def test_due_are_those_whose_time_has_come_earliest_first(desk: Desk) -> None:
     assert due(START + timedelta(seconds=5)) == ["u2", "u3", "u1"]
 
 
+def test_many_messages_of_one_channel_do_not_stand_before_those_of_another(desk: Desk) -> None:
+    desk.journal.append("i1", "p1", [notice(("u1", "u2", "u3"))])
+    desk.journal.append("i1", "p1", [notice(("p1",), "asked", channel="staff")])
+    due = desk.journal.due_deliveries("i1", desk.clock.now(), 2)
+    assert [each.person for each in due] == ["u1", "u2", "p1"]
+
+
 def test_what_a_dead_sender_left_is_reported_after_its_lease(desk: Desk) -> None:
     desk.journal.append("i1", "p1", [notice(("u1",))])
     key = only_delivery(desk.journal).key

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -18,7 +19,13 @@ from blackstart.engine.offered import build
 from blackstart.engine.patience import keep_in_time, record_in_time
 from blackstart.engine.probe import look_from
 from blackstart.model import events as ev
-from blackstart.model.errors import BlackstartError, JournalFailed, Superseded
+from blackstart.model.errors import (
+    BlackstartError,
+    JournalFailed,
+    JournalUnavailable,
+    Superseded,
+    WorldFailed,
+)
 from blackstart.model.incident import RunView
 from blackstart.model.notices import customer_audience
 from blackstart.model.plan import Target
@@ -289,11 +296,16 @@ def _ended(house: Installation, job: Job, outcome: Outcome, *, in_doubt: bool) -
 
 def _bug(house: Installation, job: Job, error: Exception) -> Failed:
     trace = house.redact("".join(traceback.format_exception(error)))
-    digest = house.evidence.keep(f"{job.step}.{job.spec.name}.traceback.txt", trace.encode())
+    kept: tuple[str, ...] = ()
+    where = "the traceback is in the evidence"
+    try:
+        kept = (house.evidence.keep(f"{job.step}.{job.spec.name}.traceback.txt", trace.encode()),)
+    except WorldFailed as trouble:
+        where = f"the traceback could not be kept ({trouble.what})"
     return Failed(
         summary=f"{job.spec.use} broke: {type(error).__name__}: {error}",
-        hint="This is a defect of the provider; the traceback is in the evidence. Finish by hand.",
-        evidence=(digest,),
+        hint=f"This is a defect of the provider; {where}. Finish by hand.",
+        evidence=kept,
     )
 
 
@@ -335,7 +347,10 @@ def _progress(
         now = house.clock.monotonic_s()
         if now - last[0] >= _PROGRESS_EVERY_S or done >= total:
             last[0] = now
-            journal.note_progress(job.incident, f"{job.step}.{job.spec.name}", done, total, unit)
+            with suppress(JournalUnavailable):  # nothing is given up because nobody could watch it
+                journal.note_progress(
+                    job.incident, f"{job.step}.{job.spec.name}", done, total, unit
+                )
 
     return note
 

@@ -24,7 +24,8 @@ class Held:
     id: str
     stop: Signal
     token: int
-    halt: Signal
+    halt: Signal  # for actions: what is under way comes to an end
+    over: Signal  # for all: this driver ends
     woken: Signal
     incident: Incident | None = None
     actions: dict[tuple[str, str, str], Work] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class Held:
     version: int = -1
     plan: str = ""
     wake_at: datetime | None = None
+    again_at: datetime | None = None  # what was in the way may have passed then
     claimed_until_s: float = 0.0
     stirred: set[str] = field(default_factory=set)  # runs that something happened to
     hungry: dict[str, None] = field(default_factory=dict)  # runs whose actions wait for free hands

@@ -19,7 +19,7 @@ from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
 from blackstart.model.authority import TEAM, persons_asked
 from blackstart.model.codec import to_bytes
-from blackstart.model.errors import BlackstartError
+from blackstart.model.errors import BlackstartError, JournalFailed
 from blackstart.model.heads import head_of
 from blackstart.model.incident import Incident
 from blackstart.model.notices import EVERYONE, INCIDENT_CHANNEL, STAFF_CHANNEL, compose
@@ -168,6 +168,8 @@ def deliver(
     try:
         channel = _channel(house, delivery.channel)
         address = _address(house, journal, channel, delivery.person)
+    except JournalFailed:  # nobody knows the address now; that is no refusal
+        raise
     except BlackstartError as error:
         if delivery.state != DeliveryState.SENDING:
             journal.move_delivery(delivery.key, DeliveryState.SENDING)

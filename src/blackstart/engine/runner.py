@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
@@ -73,11 +73,12 @@ def drive(
         stop=stop,
         token=token,
         halt=house.crew.signal(),
+        over=house.crew.signal(),
         woken=house.crew.signal(),
     )
     try:
         with ExitStack() as pools:
-            pools.callback(state.halt.set)  # before the pools are waited for
+            pools.callback(_let_go, state)  # before the pools are waited for
             return _turn(state, pools, is_enough)
     finally:  # nothing of ours runs any more: only now may somebody else take the claim
         with suppress(JournalFailed):  # it then ends by itself
@@ -122,10 +123,10 @@ def _is_over(
         return True
     if state.stop.is_set():
         return True
-    is_time = has_news or has_ended or _is_due(state, incident) or _can_feed(state)
+    is_time = _is_due(state, incident) or has_news or has_ended or _can_feed(state)
     if not (is_time and _carry_out(state, incident, workers)):
         _send(state, incident, pools)
-        state.house.crew.rest(state.woken, state.wake_at)
+        state.house.crew.rest(state.woken, _next_at(state))
     return False
 
 
@@ -141,7 +142,7 @@ def _look_again(state: Held, trouble: WorldFailed) -> None:
     """Tell of what is in the way, and decide anew soon: nothing may come that would wake us."""
     state.house.trouble(trouble)
     soon = state.house.clock.now() + timedelta(seconds=AGAIN_S)
-    state.wake_at = min(state.wake_at or soon, soon)
+    state.again_at = min(state.again_at or soon, soon)
 
 
 def _pool(state: Held, pools: ExitStack, name: str, at_once: int) -> Hands:
@@ -151,10 +152,15 @@ def _pool(state: Held, pools: ExitStack, name: str, at_once: int) -> Hands:
     """
     if name not in state.pools:
         made = state.house.crew.hands(name, at_once)
-        pools.callback(state.halt.set)
+        pools.callback(_let_go, state)
         state.pools[name] = pools.enter_context(made)
-        pools.callback(state.halt.set)
+        pools.callback(_let_go, state)
     return state.pools[name]
+
+
+def _let_go(state: Held) -> None:
+    state.halt.set()
+    state.over.set()
 
 
 def is_finished(incident: Incident) -> bool:
@@ -220,10 +226,16 @@ def _settle(state: Held, incident: Incident) -> None:
 
 
 def _is_due(state: Held, incident: Incident) -> bool:
-    is_due = state.wake_at is not None and state.house.clock.now() >= state.wake_at
+    at = _next_at(state)
+    is_due = at is not None and state.house.clock.now() >= at
     if is_due:
+        state.again_at = None
         state.stirred.update(incident.runs)
     return is_due
+
+
+def _next_at(state: Held) -> datetime | None:
+    return min((at for at in (state.wake_at, state.again_at) if at), default=None)
 
 
 def _try(append: Callable[[Incident], object], incident: Incident) -> bool:
@@ -350,7 +362,7 @@ def _take_back(state: Held, incident: Incident, order: TakeBack, workers: Hands)
         run,
         house.plan.systems[run.started.system].targets[run.started.target],
         house.runbooks[run.started.system].step(order.step),
-        state.stop,
+        state.over,
     )
     state.actions[order.run, order.step, _TAKING_BACK] = future
     future.add_done_callback(lambda _: state.woken.set())
@@ -378,7 +390,7 @@ def _send(state: Held, incident: Incident, pools: ExitStack) -> None:
             senders = _pool(state, pools, f"sender {delivery.channel}", _SENDERS)
             is_doubted = incident.record_restored_at is not None
             future = senders.submit(
-                deliver, state.house, state.journal, delivery, state.halt, looks_first=is_doubted
+                deliver, state.house, state.journal, delivery, state.over, looks_first=is_doubted
             )
             state.sendings[delivery.key] = future
             future.add_done_callback(lambda _: state.woken.set())

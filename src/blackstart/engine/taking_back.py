@@ -36,6 +36,8 @@ def take_back(
     undone: list[str] = []
     kept = [_BY_HAND] if run.step(step.name).evidence else []
     for spec, attempt in _begun_last_first(run.step(step.name), step):
+        if halt.is_set():
+            return  # somebody else may drive by now, and may have begun the step again
         job = job_of(incident.id, run, target, step.name, spec, attempt)
         outcome = safely(house, job, partial(_undo, house, journal, job, halt))
         if isinstance(outcome, Failed):

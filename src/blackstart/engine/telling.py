@@ -7,8 +7,9 @@ A notice is known by its name, (kind, what it is about, channel, audience), and 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache, partial
 
 from blackstart.engine.leftover import is_acted
 from blackstart.model.authority import TEAM, role_of_owner
@@ -234,26 +235,40 @@ def _about_situations(incident: Incident) -> Iterator[Notice]:
 def _about_steps(
     runbooks: Mapping[str, Runbook], incident: Incident, runs: Collection[RunView]
 ) -> Iterator[Notice]:
+    """Yield what steps tell once no action of theirs is to come.
+
+    What all systems share is looked for in all runs: another one may have been the last to act.
+    """
     for run in runs:
-        for step in runbooks[run.started.system].steps:
-            if run.step(step.name).state is not StepState.RUNNING or not is_acted(run, step):
-                continue
-            names = notices_of_step(run, step)
-            for spec, name in zip(step.notices, names, strict=True):
-                is_shared = spec.kind in _SHARED
-                if name in incident.notices or (
-                    is_shared and not _is_acted_everywhere(runbooks, incident, step.name)
-                ):
-                    continue
-                yield Notice(
-                    name=name,
-                    kind=spec.kind,
-                    channel=spec.channel,
-                    audience=spec.audience,
-                    about=_about_step(run, step, spec),
-                    run="" if is_shared else run.started.run,
-                    step=step.name,
-                )
+        for step, spec, name in _untold(runbooks, incident, run):
+            if spec.kind not in _SHARED:
+                yield replace(_of_step(run, step, spec, name), run=run.started.run)
+    is_acted_everywhere = cache(partial(_is_acted_everywhere, runbooks, incident))
+    for run in incident.runs.values():
+        for step, spec, name in _untold(runbooks, incident, run):
+            if spec.kind in _SHARED and is_acted_everywhere(step.name):
+                yield _of_step(run, step, spec, name)
+
+
+def _untold(
+    runbooks: Mapping[str, Runbook], incident: Incident, run: RunView
+) -> Iterator[tuple[StepSpec, NoticeSpec, str]]:
+    for step in runbooks[run.started.system].steps:
+        if step.notices and run.step(step.name).state is StepState.RUNNING and is_acted(run, step):
+            for spec, name in zip(step.notices, notices_of_step(run, step), strict=True):
+                if name not in incident.notices:
+                    yield step, spec, name
+
+
+def _of_step(run: RunView, step: StepSpec, spec: NoticeSpec, name: str) -> Notice:
+    return Notice(
+        name=name,
+        kind=spec.kind,
+        channel=spec.channel,
+        audience=spec.audience,
+        about=_about_step(run, step, spec),
+        step=step.name,
+    )
 
 
 def _about_customers(runbooks: Mapping[str, Runbook], incident: Incident) -> Iterator[Notice]:
@@ -312,13 +327,6 @@ def _updates(
     plan: Plan, runbooks: Mapping[str, Runbook], incident: Incident, now: datetime
 ) -> Iterator[Notice]:
     """Yield the news that was promised; a batch that was begun is completed first."""
-    asked = {
-        (spec.channel, spec.audience)
-        for runbook in runbooks.values()
-        for step in runbook.steps
-        for spec in step.notices
-        if spec.kind in _SHARED
-    }
     sent = [n.queued for n in incident.notices.values() if n.queued.kind == _UPDATE]
     number = max((int(one.notice.split("/")[1].split()[0]) for one in sent), default=0)
     late_s = sent[-1].late_s if sent else 0.0
@@ -326,7 +334,16 @@ def _updates(
     if at is not None and at <= now:
         number += 1
         late_s = late_by(at, now)
-    for channel, audience in sorted(asked) if number and at is not None else ():
+    if not number or at is None:
+        return
+    asked = {
+        (spec.channel, spec.audience)
+        for runbook in runbooks.values()
+        for step in runbook.steps
+        for spec in step.notices
+        if spec.kind in _SHARED
+    }
+    for channel, audience in sorted(asked):
         yield _notice(_UPDATE, channel, audience, str(number), late_s)
 
 

@@ -108,7 +108,10 @@ class Journal(Protocol):
     def due_deliveries(
         self, incident: str, now: datetime, limit: int
     ) -> tuple[QueuedDelivery, ...]:
-        """Return deliveries of the incident whose time has come, and those left `sending`."""
+        """Return deliveries of the incident whose time has come, and those left `sending`.
+
+        At most `limit` of each channel.
+        """
         ...
 
     def deliveries(self, incident: str, notice: str = "") -> tuple[QueuedDelivery, ...]:

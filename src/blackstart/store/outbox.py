@@ -54,12 +54,17 @@ def _key_of(identity: str, incident: str, parcel: Parcel) -> str:
 def due(
     connection: sqlite3.Connection, incident: str, now: datetime, limit: int
 ) -> tuple[QueuedDelivery, ...]:
-    """Return queued deliveries whose time has come and `sending` ones whose lease is over."""
+    """Return queued deliveries whose time has come and `sending` ones whose lease is over.
+
+    At most `limit` of each channel: thousands for one that hangs must not stand before the rest.
+    """
     return _deliveries(
         connection.execute(
             "SELECT key, incident, notice, channel, person, message, state, attempts, due_at,"
-            " reason, receipt FROM deliveries WHERE state IN ('queued', 'sending')"
-            " AND incident = ? AND due_at <= ? ORDER BY due_at, rowid LIMIT ?",
+            " reason, receipt FROM deliveries WHERE rowid IN (SELECT place FROM ("
+            "SELECT rowid AS place, row_number() OVER (PARTITION BY channel ORDER BY due_at, rowid)"
+            " AS number FROM deliveries WHERE state IN ('queued', 'sending')"
+            " AND incident = ? AND due_at <= ?) WHERE number <= ?) ORDER BY due_at, rowid",
             (incident, to_ms(now), limit),
         ).fetchall()
     )
