@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -217,14 +218,26 @@ def test_a_death_leaves_nothing_and_is_seen_while_it_ends(server: Server, stage:
         asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
         assert wait_until(lambda: server.sql(asleep) == "1", timeout_s=20)
         assert isinstance(action.inspect(context), Running)
+        assert "still at work" in failure_of(action.undo(context))
         runner.send_signal(signal.SIGKILL)
         assert runner.wait(10) == -signal.SIGKILL
-    # The server does not notice at once that nobody waits: until then it is not "not done".
-    assert isinstance(action.inspect(context), Running)
-    assert "still at work" in failure_of(action.undo(context))
-    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    server.sql(ended)
-    assert wait_until(lambda: isinstance(action.inspect(context), NotDone), timeout_s=10)
+    # The server looks every second whether somebody waits; until then it is not "not done".
+    assert wait_until(lambda: isinstance(action.inspect(context), NotDone), timeout_s=20)
+    assert server.sql(asleep) == "0"
+    assert server.sql("SELECT count(*) FROM t") == "0"
+
+
+def test_what_a_person_ends_ends_at_the_server_too(server: Server, stage: Stage) -> None:
+    action, ended = hanging(server.port), []
+    worker = threading.Thread(target=lambda: ended.append(action.perform(stage.context())))
+    worker.start()
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    assert wait_until(lambda: server.sql(asleep) == "1", timeout_s=20)
+    stage.is_cancelled = True
+    worker.join(20)
+    assert "cancelled" in failure_of(ended[0])
+    assert wait_until(lambda: server.sql(asleep) == "0", timeout_s=20)
+    assert isinstance(action.inspect(Stage(secrets=stage.secrets).context()), NotDone)
     assert server.sql("SELECT count(*) FROM t") == "0"
 
 
