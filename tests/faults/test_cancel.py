@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -18,11 +19,13 @@ from blackstart.model.asks import Answer, answer
 from blackstart.model.incident import Incident, fold
 from blackstart.model.runbook import ActionSpec, Runbook
 from blackstart.model.states import StepState
+from blackstart.ports.action import Context, Failed, Outcome
 from blackstart.ports.journal import Journal
 from blackstart.providers.command import Run
+from blackstart.store.evidence import open_evidence
 from blackstart.world.clock import wait_until
 from blackstart.world.process import started_ticks
-from tests.engine_verbs import VERBS
+from tests.engine_verbs import VERBS, Touch
 from tests.engine_world import (
     ANSWERS,
     INCIDENT,
@@ -247,3 +250,46 @@ def test_drills_and_people_alike_can_end_it(tmp_path: Path) -> None:
     assert asked.answer.answer == "by-hand"
     facts = [fact.event for fact in journal.read(INCIDENT)]
     assert not any(isinstance(e, ev.ActionStarted) and e.attempt > 1 for e in facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting(Touch):
+    """Work that tells how far it is and goes on until somebody ends it."""
+
+    outputs: ClassVar[Mapping[str, str]] = {"value": "what was given"}
+
+    def perform(self, context: Context) -> Outcome:
+        """Tell, wait, and say that it was ended."""
+        context.progress(43, 100, "%")
+        while not context.cancelled():
+            threading.Event().wait(0.02)
+        return Failed(summary="ended at 43 %", hint="begin again")
+
+
+def slowly(runbook: Runbook) -> Runbook:
+    steps = tuple(
+        replace(step, do=tuple(replace(a, limit_s=0.2) for a in step.do[:1]))
+        if step.name == "create_environment"
+        else step
+        for step in runbook.steps
+    )
+    return replace(runbook, steps=steps)
+
+
+def test_whoever_is_asked_reads_how_far_it_is(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "w", {**VERBS, "touch.it": Counting}, change=slowly)
+    journal = activated(world)
+    with Driver(world, "first"):
+        asked = seen(journal, is_overdue)
+        give(
+            world,
+            journal,
+            lambda k, i: answer(k, i, overdue_ask(i), Answer(text="cancel", by="p1")),
+        )
+        stopped = seen(journal, has_failed)
+    (told,) = (n.queued for name, n in asked.notices.items() if "/overdue" in name)
+    body = open_evidence(world.root / "evidence").fetch(told.body).decode()
+    assert "So far:\n- create_environment.site: 43 of 100 %" in body
+    assert "usually: the plan expects 5 s" in body
+    (run,) = stopped.runs.values()
+    assert run.step("create_environment").reason == "ended on request: ended at 43 %"

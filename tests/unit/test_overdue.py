@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from blackstart.engine.decide import Act, Cancel, decide
+from blackstart.engine.decide import Act, Cancel, TakeBack, decide
 from blackstart.engine.history import AT_LEAST, usual_times
 from blackstart.model import events as ev
 from blackstart.model import orders, steering, stopping
@@ -322,6 +322,29 @@ def test_only_the_commander_answers_and_standing_down_is_a_way_out() -> None:
     paper.say(now, ask, "stand-down", why="the vendor is back")
     assert paper.incident.state == "stood_down"
     assert asked(paper) == []
+
+
+def test_what_was_ended_can_be_taken_back() -> None:
+    paper, ask, now = past_limit()
+    paper.say(now, ask, "cancel")
+    paper.end(now, STEP, "site", "failed")
+    paper.drive(now)
+    incident = paper.incident
+    made = steering.undo(
+        paper.plan,
+        paper.runbooks,
+        incident,
+        steering.run_of(incident),
+        STEP,
+        by="p1",
+        why="another place",
+    )
+    paper.record(now, *made, by="p1")
+    run = run_of(paper)
+    assert TakeBack(run=run, step=STEP) in decided(paper, now)
+    paper.record(now, orders.StepUndone(run=run, step=STEP, undone=("site",)))
+    assert paper.incident.runs[run].step(STEP).state is StepState.WAITING
+    assert (run, STEP, "site") not in paper.incident.under_way
 
 
 def history(seconds: float, *, mode: str = "drill", seen: bool = True) -> tuple[ev.Fact, ...]:

@@ -203,7 +203,8 @@ def _of_run(
     for step in runbook.steps:
         if step.gate and is_ready(incident, run, step):
             yield from _gate(plan, runbook, incident, run, step, now)
-        if run.step(step.name).state is StepState.FAILED:
+        is_going = (run.started.run, step.name) in incident.undoing  # it is being taken back
+        if run.step(step.name).state is StepState.FAILED and not is_going:
             yield from _stopped(plan, incident, run, step, now)
     for (of, name), failed in incident.undo_failed.items():
         if of == run.started.run:
