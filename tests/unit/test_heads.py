@@ -4,17 +4,28 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from blackstart.cli.journal import verify
+from blackstart.engine.runner import drive
 from blackstart.model.errors import Refused, WorldFailed
 from blackstart.model.heads import Head, fault_of, head_of, heads_in
 from blackstart.store.sqlite import open_journal
-from tests.engine_world import close_all, drive_to_end, journal_in, make_world, report
+from tests.engine_world import (
+    INCIDENT,
+    close_all,
+    drive_to_end,
+    house_in,
+    journal_in,
+    make_world,
+    report,
+)
 from tests.journals import SetClock, entries, tampering
 
 DIGESTS = ("", "a" * 64, "b" * 64)
@@ -73,6 +84,17 @@ def test_our_own_people_are_given_the_head_and_users_are_not(tmp_path: Path) -> 
     for heads in (*told["incident"], *told["staff"]):
         (head,) = heads
         assert fault_of(head, len(facts), lambda seq: facts[seq - 1].digest) == ""
+
+
+def test_a_message_to_our_own_people_says_that_mirrors_fail(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "w")
+    journal = journal_in(world)
+    report(journal)
+    house = replace(house_in(world, journal), say_mirrors=lambda: "1 of 2 mirrors fail.")
+    drive(house, INCIDENT, threading.Event(), lambda incident: bool(incident.notices))
+    bodies = [delivery.message.body for delivery in journal.deliveries(INCIDENT)]
+    assert bodies
+    assert all(body.endswith("\n1 of 2 mirrors fail.") for body in bodies)
 
 
 def _home_with(tmp_path: Path, count: int) -> str:

@@ -90,3 +90,16 @@ def test_a_place_that_cannot_be_used_is_not_added(tmp_path: Path) -> None:
     plain = "s3://b/p?access_key=AKIA&secret_key=very-secret"
     result = blackstart("journal", "mirror", plain, "--home", tmp_path / "home")
     assert "very-secret" not in result.output + str(result.exception)
+
+
+def test_a_place_that_is_wrong_in_the_file_is_loud_and_holds_nothing_up(
+    place: Path, old: Path
+) -> None:
+    with (old / "mirrors").open("a") as places:
+        places.write("s3://b/p?secret_key=secret:env/NOT_SET_ANYWHERE\nftp://x\n")
+    with home_at(old) as home:
+        home.mirrors.confirm()  # the one that works answers
+        told: list[str] = []
+        home.mirrors.ship_once(told.append)
+        assert sum("cannot be used" in text for text in told) == 2
+        assert home.mirrors.say_faults() == "2 of 3 mirrors of the record fail."

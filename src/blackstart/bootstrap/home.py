@@ -67,5 +67,6 @@ def _refuse_without_record(folder: Path) -> None:
     if not (folder / _RECORD).exists() and any((folder / "evidence").glob("??/*")):
         raise JournalLost(
             f"The record {folder / _RECORD} is gone, while its evidence is still there.",
-            "Put back its newest copy; or name another home to begin a new record.",
+            "Bring it back from a mirror (`blackstart journal restore`), put back its newest copy, "
+            "or name another home to begin a new record.",
         )

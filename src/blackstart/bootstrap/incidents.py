@@ -232,6 +232,7 @@ def house_of(home: Home, incident: str) -> Installation:
         probe=(sys.executable, "-m", "blackstart", "probe"),
         holder=f"driver@{own_name()}",
         is_gone=is_surely_dead,
+        say_mirrors=home.mirrors.say_faults,
         replan=lambda _digest: house_of(home, incident),
     )
 

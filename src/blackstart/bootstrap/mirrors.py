@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from blackstart.model.codec import digest_of
-from blackstart.model.errors import BlackstartError, Refused, Superseded
+from blackstart.model.errors import BlackstartError, MirrorFailed, Refused, Superseded
 from blackstart.ports.clock import Clock
 from blackstart.ports.depot import Depot
 from blackstart.ports.journal import Journal, MirrorView
@@ -73,6 +73,39 @@ def _revealed(text: str, reveal: Reveal) -> str:
         ) from error
 
 
+class UnusableDepot:
+    """A place that cannot be used, as a depot: every use raises MirrorFailed."""
+
+    def __init__(self, name: str, error: BlackstartError) -> None:
+        self.name = name
+        self._error = error
+
+    def put_new(self, key: str, content: bytes) -> bool:
+        """Raise MirrorFailed."""
+        raise self._failure()
+
+    def put(self, key: str, content: bytes) -> None:
+        """Raise MirrorFailed."""
+        raise self._failure()
+
+    def fetch(self, key: str) -> bytes | None:
+        """Raise MirrorFailed."""
+        raise self._failure()
+
+    def keys(self, folder: str) -> tuple[str, ...]:
+        """Raise MirrorFailed."""
+        raise self._failure()
+
+    def remove(self, key: str) -> None:
+        """Raise MirrorFailed."""
+        raise self._failure()
+
+    def _failure(self) -> MirrorFailed:
+        return MirrorFailed(
+            f"The mirror {self.name} cannot be used: {self._error.what}", self._error.hint
+        )
+
+
 class Mirrors:
     """The mirrors of one home."""
 
@@ -121,8 +154,23 @@ class Mirrors:
         return depot
 
     def depots(self) -> tuple[Depot, ...]:
-        """Return the depot of each place. Raises Refused, Unready."""
-        return tuple(depot_of(place, self._reveal) for place in self.places())
+        """Return the depot of each place; of one that cannot be used, one that says so at each use.
+
+        A word that is wrong in the file, or a key that is not set, is loud and holds nothing up.
+        """
+        return tuple(self._depot_at(place) for place in self.places())
+
+    def _depot_at(self, place: str) -> Depot:
+        try:
+            return depot_of(place, self._reveal)
+        except BlackstartError as error:
+            return UnusableDepot(place.partition("?")[0], error)
+
+    def say_faults(self) -> str:
+        """Return one line about mirrors that fail, "" when none does."""
+        views = self.views()
+        failing = [view.name for view in views if view.failing_since]
+        return f"{len(failing)} of {len(views)} mirrors of the record fail." if failing else ""
 
     def confirm(self) -> None:
         """Make sure that this installation is in force; see `store.tenure`."""

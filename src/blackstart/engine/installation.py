@@ -28,6 +28,7 @@ class Installation:
     `is_gone` says whether the process that holds one is dead for certain.
     `replan` returns the same installation with the plan of another digest in force. `trouble` is
     told of what holds the driver up while it waits for it to pass; the same may come again.
+    `say_mirrors` says in one line which mirrors of the record fail, "" when none does.
     """
 
     journal: Journal
@@ -45,3 +46,4 @@ class Installation:
     replan: Callable[[str], Installation]
     is_gone: Callable[[str], bool] = lambda _holder: False
     trouble: Callable[[BlackstartError], None] = lambda _: None
+    say_mirrors: Callable[[], str] = lambda: ""

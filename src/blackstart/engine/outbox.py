@@ -57,7 +57,7 @@ def _queued(
 ) -> Iterator[Entry]:
     """Yield the notice with its deliveries, and its end at once where there is nobody to tell."""
     text = compose(notice.kind, house.plan, incident, notice.about, late_s=notice.late_s)
-    body = text.body + _how_far(journal, notice, incident) + _foot(journal, notice, incident)
+    body = text.body + _how_far(journal, notice, incident) + _foot(house, journal, notice, incident)
     message = Message(
         subject=text.subject, body=body, kind=notice.kind, incident=incident.id, tone=text.tone
     )
@@ -104,14 +104,17 @@ def _how_far(journal: Journal, notice: Notice, incident: Incident) -> str:
     return "\n".join(("\n\nSo far:", *rows)) if rows else ""
 
 
-def _foot(journal: Journal, notice: Notice, incident: Incident) -> str:
+def _foot(house: Installation, journal: Journal, notice: Notice, incident: Incident) -> str:
     """Return what stands below a message to our own people: the head of the record, so that a
-    record that was cut afterwards can be told by any message that is left."""
+    record that was cut afterwards can be told by any message that is left, and mirrors that fail.
+    """
     kind = notice.audience.partition(":")[0]
     if notice.channel not in (INCIDENT_CHANNEL, STAFF_CHANNEL) and kind not in _OUR_OWN:
         return ""
     newest = journal.read(incident.id, incident.seq - 1)[0]
-    return f"\n\nRecord: {head_of(newest.chain, newest.seq, newest.digest)}"
+    faults = house.say_mirrors()
+    head = f"Record: {head_of(newest.chain, newest.seq, newest.digest)}"
+    return f"\n\n{head}" + (f"\n{faults}" if faults else "")
 
 
 def recipients_of(

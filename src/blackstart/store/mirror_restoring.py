@@ -7,6 +7,7 @@ and progress do not come back: nobody drives, and what was under way is in doubt
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ from blackstart.store.verification import faults_of
 from blackstart.world.files import write_durably
 
 _AT_ONCE = 16
+_SECRET = re.compile(r"secrets/[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,7 @@ def rebuild_files(depot: Depot, held: Held, home: Path) -> FilesBack:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in pool.map(fetch, keys):
             pass
-    secrets = depot.keys(SECRETS)
+    secrets = [key for key in depot.keys(SECRETS) if _SECRET.fullmatch(key)]
     for key in secrets:
         path = home.joinpath(*key.split("/"))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
