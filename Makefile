@@ -8,7 +8,7 @@ ARGS ?=
 export YES
 export PYTHON
 
-.PHONY: help setup check check-format check-lint check-types check-floors check-house format test test-platform test-pythons drill faults chaos bench docs lock clean
+.PHONY: help setup check check-format check-lint check-types check-floors check-house format test test-platform test-pythons drill faults chaos bench sim docs lock clean
 
 help: ## list what can be made
 	@printf 'Blackstart\n\n'
@@ -53,6 +53,9 @@ chaos: setup ## kill the real processes at seeded moments, count what is left (A
 
 bench: setup ## measure recovery beside a sequential script, start-up, status, check, journal (ARGS="status" for one)
 	@scripts/bench.sh $(ARGS)
+
+sim: setup ## play N simulated days of the real engine (N=1000 SEED=0); EVERY=1 dies at each point of two stories instead
+	@$(BIN)/python -m tests.simulation $(if $(N),--days $(N)) $(if $(SEED),--seed $(SEED)) $(if $(EVERY),--every $(EVERY)) $(if $(DEATHS),--deaths $(DEATHS)) $(ARGS)
 
 docs: setup ## write the generated reference pages anew
 	@$(BIN)/python scripts/reference.py

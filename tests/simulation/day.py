@@ -44,7 +44,7 @@ class Script:
     systems: tuple[str, ...] = SYSTEMS
     hosts: tuple[str, ...] = ("a",)
     fate: Callable[[str], Fate] = lambda _: Fate()
-    passage: Callable[[str, str, int], Passage] = lambda _channel, _key, _number: Passage()
+    passage: Callable[[str, str, int, float], Passage] = lambda *_: Passage()
     temper: Temper = field(default_factory=lambda: PATIENT)
     delay_s: tuple[float, float] = (20.0, 20.0)
     strike: Strike = lambda _number, _what, _process: None
@@ -79,10 +79,6 @@ class Day:
         assert self.crowd.incident is not None
         return self.crowd.incident
 
-    def is_calm(self) -> bool:
-        """Say whether nothing goes wrong any more."""
-        return self.stage.now_s >= self.script.calm_s
-
     # Processes.
 
     def start_agent(self, host: str) -> None:
@@ -105,8 +101,9 @@ class Day:
 
     def _wait_for_claim(self, process: Process) -> None:
         """Wait a second, as the agent does; while somebody else drives well, for longer."""
-        driver = self.desk.driver()
-        is_well = driver is not None and driver.thaws_at_s <= self.stage.now_s
+        is_well = any(
+            one is not process and one.thaws_at_s <= self.stage.now_s for one in self.desk.drivers()
+        )
         self.stage.sleep(self.stage.dice.uniform(300.0, 3_000.0) if is_well else 1.0)
 
     def _house(self, process: Process, journal: DeskJournal, digest: str) -> Installation:
@@ -173,7 +170,8 @@ class Day:
         self.crowd.hear()
 
     def close(self) -> None:
-        """Close every file."""
+        """Close every file, and forget the world."""
+        WORLDS.pop(str(self.desk.path.parent), None)
         for journal in self.desk.open:
             journal.inner.close()
         self.crowd.journal.close()
@@ -184,11 +182,17 @@ def make_day(script: Script, folder: Path) -> Day:
     name = str(folder)
     stage = Stage(script.seed)
     desk = Desk(stage, folder)
+
+    def is_calm() -> bool:
+        return stage.now_s >= script.calm_s
+
     world = World(
         stage=stage,
         is_started=desk.started.__contains__,
-        fate=script.fate,
-        passage=script.passage,
+        fate=lambda key: Fate() if is_calm() else script.fate(key),
+        passage=lambda channel, name, number: (
+            Passage() if is_calm() else script.passage(channel, name, number, stage.now_s)
+        ),
         runs={system: f"{INCIDENT}.r{n}" for n, system in enumerate(script.systems, start=1)},
     )
     world.may = partial(rules.forbids, world)
@@ -209,13 +213,14 @@ def make_day(script: Script, folder: Path) -> Day:
         seed=script.seed,
         temper=script.temper,
         delay_s=script.delay_s,
-        is_calm=lambda: stage.now_s >= script.calm_s,
+        is_calm=is_calm,
         journal=open_journal(desk.path, stage),
     )
     desk.listeners.append(crowd.hear)
     day = Day(script=script, stage=stage, desk=desk, world=world, crowd=crowd, plans=plans)
-    stage.strike = script.strike
+    stage.strike = lambda *point: None if is_calm() else script.strike(*point)
     stage.bury = day.bury
+    desk.taken_over = day.note_in_flight
     return day
 
 
@@ -226,7 +231,6 @@ def play(script: Script, folder: Path) -> Day:
         return day.play()
     finally:
         day.close()
-        del WORLDS[str(folder)]
 
 
 def _draft(_incident: Incident, facts: Iterable[ev.Fact]) -> bytes:

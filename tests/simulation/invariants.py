@@ -20,6 +20,7 @@ from tests.simulation.day import INCIDENT, Day
 _ASKABLE = {"incident": "Board", "staff": "Chat"}
 _ENDED_WELL = ("verified", "degraded", "skipped")
 _SOON_S = 2.0
+_ASKED_OFTEN = 20  # a channel that could not say by then stays uncertain
 
 
 def faults_of(day: Day) -> list[str]:
@@ -143,6 +144,8 @@ def _faults_of_deliveries(day: Day) -> Iterator[str]:
         what = f"{row.notice} to {row.person or 'all'} over {row.channel}"
         if row.state == "uncertain" and kind == "Mail":
             uncertain += 1
+        elif row.state == "uncertain" and day.world.tries[f"lookup {row.key}"] >= _ASKED_OFTEN:
+            continue
         elif (row.state, count) not in (("accepted", 1), ("refused", 0)):
             yield f"{what} ended {row.state}, and {count} were delivered"
     at_risk = day.world.lost_replies + len(day.in_flight)
@@ -160,7 +163,11 @@ def _faults_of_end(day: Day) -> Iterator[str]:
                 key = stands.pop(place, None)
                 if action.state == "done" and key != action.key and _is_done_by_verb(day, place):
                     yield f"{action.key} is recorded as done, and {key} stands there"
-                if action.state == "waiting" and key and place not in day.crowd.left:
+                if (
+                    action.state == "waiting"
+                    and key
+                    and f"{run.started.run}/{step}" not in day.crowd.left
+                ):
                     yield f"{key} stands, and the record has taken it back"
         if not run.outcome:
             yield f"{run.started.run} has no end"

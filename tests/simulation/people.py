@@ -73,7 +73,7 @@ class Crowd:
     is_looking: bool = False
     refused: int = 0
     proven_at: list[datetime] = field(default_factory=list)
-    left: set[str] = field(default_factory=set)  # places that somebody clears away by hand
+    left: set[str] = field(default_factory=set)  # run/step that somebody clears away by hand
 
     def hear(self) -> None:
         """Look at the record soon."""
@@ -157,6 +157,8 @@ class Crowd:
             return self._by_hand(ask, steering.finish, outputs=outputs, evidence=PROOF, now=now)
         if (ask.opened.kind, text) == ("stopped", "skip"):
             return self._skip(ask)
+        if text == "leave":
+            self.left.add(f"{ask.opened.run}/{ask.opened.step}")
         said = Answer(
             text=text,
             by=self._speaker(ask),

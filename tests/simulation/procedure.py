@@ -87,7 +87,7 @@ def _do(world: str, name: str, *after: str, attempts: int = 1, **params: Any) ->
         params={"world": world, **params},
         after=after,
         attempts=attempts,
-        limit_s=3_600,
+        limit_s=600,
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from blackstart.model import events as ev
-from blackstart.model.errors import JournalFailed, Unready
+from blackstart.model.errors import JournalUnavailable, Unready
 from blackstart.ports.journal import Entry, Journal, QueuedDelivery
 from blackstart.ports.roster import AffectedPerson
 from blackstart.ports.secrets import SecretRef
@@ -35,6 +35,7 @@ class Desk:
         self.started: set[str] = set()  # keys of attempts whose start is in the record
         self.refuses_until_s = 0.0
         self.listeners: list[Callable[[], None]] = []
+        self.taken_over: Callable[[], None] = lambda: None
         self.open: list[DeskJournal] = []
         self.faults: list[str] = []
         self.newest: str = ""  # who took the claim last
@@ -60,13 +61,18 @@ class Desk:
         for listener in self.listeners:
             listener()
 
+    def refuse(self, seconds: float) -> None:
+        """Let nothing be written for so long."""
+        self.refuses_until_s = self.stage.now_s + seconds
+        self.stage.at(self.refuses_until_s, lambda: self.awake.append(self.stage.now_s))
+
     def awake_since(self, at_s: float) -> float:
         """Return since when, at that moment, somebody could drive without a break."""
-        return max(one for one in self.awake if one <= at_s)
+        return max(one for one in self.awake if one <= at_s + 0.01)
 
-    def driver(self) -> Process | None:
-        """Return the process that drives, if one that lives does."""
-        return next((j.process for j in self.open if j.held and j.process.is_alive), None)
+    def drivers(self) -> list[Process]:
+        """Return the living processes that took the claim and did not give it back."""
+        return [one.process for one in self.open if one.held and one.process.is_alive]
 
     def _renew(self, until_s: float) -> None:
         """Renew, for a leap in time, the claims of drivers that rest: they would have done it."""
@@ -91,7 +97,7 @@ class DeskJournal:
         stage = self.desk.stage
         stage.point(f"{what} before")
         if stage.now_s < self.desk.refuses_until_s:
-            raise JournalFailed("The record cannot grow: the disk is full.", "Free space.")
+            raise JournalUnavailable("The record cannot grow: the disk is full.", "Free space.")
         written = write()
         stage.point(f"{what} after")
         return written
@@ -187,13 +193,26 @@ class DeskJournal:
 
     def claim(self, incident: str, holder: str, ttl_s: float) -> int | None:
         """Take or renew the claim."""
-        token = self._write("claim", lambda: self.inner.claim(incident, holder, ttl_s))
-        self.held = (incident, holder, ttl_s) if token is not None else None
-        if token is not None and holder != self.desk.newest:
-            self.desk.newest = holder
-            self.desk.awake.append(self.desk.stage.now_s)
-        self.holding_task = self.desk.stage.current
+
+        def write() -> int | None:
+            token = self.inner.claim(incident, holder, ttl_s)
+            if token is not None:
+                self._note_claim(incident, holder, ttl_s)
+            return token
+
+        token = self._write("claim", write)
+        if token is None:
+            self.held = None
         return token
+
+    def _note_claim(self, incident: str, holder: str, ttl_s: float) -> None:
+        if self.held is None:
+            self.holding_task = self.desk.stage.current
+        self.held = (incident, holder, ttl_s)
+        if holder != self.desk.newest:
+            self.desk.newest = holder
+            self.desk.taken_over()
+            self.desk.awake.append(self.desk.stage.now_s)
 
     def holder(self, incident: str) -> str:
         """Return who drives the incident now."""

@@ -23,7 +23,7 @@ STEP_S = 0.0004  # what going on once takes
 TICK_S = 0.04  # new facts are seen that soon
 _LEAP_S = 5.0  # a longer wait of everybody is a leap: drivers renew their claims first
 _AHEAD_S = 0.05
-_STEPS_AT_MOST = 400_000
+_STEPS_AT_MOST = 60_000
 
 
 class Died(BaseException):
@@ -91,6 +91,7 @@ class Stage:
         self.shift_s = 0.0  # of the wall clock
         self.steps = 0
         self.points = 0
+        self.freezes = 0
         self.seen: Counter[str] = Counter()
         self.strike: Callable[[int, str, Process], Blow | None] = _spared
         self.before_leap: Callable[[float], None] = lambda _: None
@@ -218,6 +219,11 @@ class Stage:
         """Call `act` when so many seconds have passed."""
         self.at(self.now_s + seconds, act)
 
+    def alive(self) -> list[Process]:
+        """Return the processes that live, in the order in which they began."""
+        found = (task.process for task in self._tasks if not task.is_over)
+        return list(dict.fromkeys(process for process in found if process.is_alive))
+
     def kill(self, process: Process) -> None:
         """End the process: none of its threads goes on any more."""
         process.is_alive = False
@@ -225,6 +231,7 @@ class Stage:
 
     def freeze(self, process: Process, seconds: float) -> None:
         """Let none of the process's threads go on for so long, as SIGSTOP does."""
+        self.freezes += 1
         process.thaws_at_s = self.now_s + seconds
         self.at(process.thaws_at_s, self.thawed)
 

@@ -20,6 +20,7 @@ _STANDS = {
     ".r2/deploy_platform/packages/1": Fate(ends="failed_after"),
 }
 _TELLING = ("notify_users", "announce_recovery")
+_TIMELY = ("delayed", "goal", "prolonged", "update")  # notices that time alone brings about
 _DIES_ONCE = "perform after"  # when it was done and that is not in the record
 
 
@@ -32,11 +33,11 @@ def _fate_before_the_end(key: str) -> Fate:
     return replace(_fate(key), ends="done")
 
 
-def _passage(channel: str, key: str, number: int) -> Passage:
+def _passage(channel: str, name: str, number: int, _now_s: float) -> Passage:
     """Let each channel lose one of three answers, and be away for another's first try."""
-    if key.startswith("lookup") or number > 1:
+    if name.startswith("lookup") or number > 1 or channel == "Mail":
         return Passage()
-    luck = int(key[:4], 16) % 12 if channel != "Mail" else 11
+    luck = int(name.rsplit(maxsplit=1)[-1]) % 12
     return Passage(ends={0: "lost_reply", 1: "lost", 2: "later"}.get(luck, "accepted"))
 
 
@@ -85,7 +86,7 @@ def end_of(day: Day) -> Mapping[str, object]:
                 continue
             is_told = step in _TELLING and view.state in ("verified", "degraded")
             end[f"{name}.{step}"] = "told" if is_told else view.state
-    told = (row for row in day.rows if "#" not in row.notice)
+    told = (row for row in day.rows if "#" not in row.notice and not row.notice.startswith(_TIMELY))
     end |= {f"{row.notice} {row.person.rpartition('/')[2]}": "told" for row in told}
     end |= {name: ask.state for name, ask in incident.asks.items() if "#" not in name}
     return end

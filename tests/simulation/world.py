@@ -80,6 +80,7 @@ class World:
     by_hand: set[str] = field(default_factory=set)  # run/step
     tries: Counter[str] = field(default_factory=Counter)
     letters: Counter[tuple[str, str]] = field(default_factory=Counter)
+    names: dict[str, int] = field(default_factory=dict)  # of letters; keys are never the same
     lost_replies: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -134,6 +135,8 @@ class World:
 
     def _go_on(self, context: Context, place: str, fate: Fate) -> Outcome | None:
         key = context.key
+        if context.cancelled():
+            return STOPPED
         self.going[key] = place
 
         def end() -> None:
@@ -233,7 +236,8 @@ class World:
         """Deliver, or not. Between the sender's last look at its claim and this nothing comes."""
         self.stage.point("send before", may_yield=False)
         self.tries[f"send {key}"] += 1
-        passage = self.passage(channel, key, self.tries[f"send {key}"])
+        name = self._name(channel, key)
+        passage = self.passage(channel, name, self.tries[f"send {key}"])
         if passage.ends in ("accepted", "lost_reply", "broken"):
             self._deliver(channel, key, message)
         if passage.ends in ("lost_reply", "lost", "broken"):
@@ -254,19 +258,24 @@ class World:
 
     def _deliver(self, channel: str, key: str, message: Message) -> None:
         self.letters[channel, key] += 1
-        self.stage.tell(f"     LETTER {channel} {message.kind} {key[:8]}")
+        name = self._name(channel, key)
+        self.stage.tell(f"     LETTER {name} {message.kind}")
         if self.letters[channel, key] > 1:
-            self.blame(f"{channel} delivered {message.kind} ({key[:8]}) twice")
+            self.blame(f"{channel} delivered {message.kind} ({name}) twice")
         if message.kind == "recovered":
             reason = self.may("", f"recovered {message.subject}")
             if reason:
                 self.blame(f"users are told that it works: {reason}")
 
+    def _name(self, channel: str, key: str) -> str:
+        return f"{channel} {self.names.setdefault(key, len(self.names) + 1)}"
+
     def lookup(self, channel: str, key: str) -> Lookup:
         """Say whether the channel has the message."""
         self.stage.point("lookup before")
         self.tries[f"lookup {key}"] += 1
-        passage = self.passage(channel, f"lookup {key}", self.tries[f"lookup {key}"])
+        name = f"lookup {self._name(channel, key)}"
+        passage = self.passage(channel, name, self.tries[f"lookup {key}"])
         found: Lookup = Accepted(receipt=key) if self.letters[channel, key] else Missing()
         if passage.ends != "accepted":
             found = Uncertain(reason="it does not answer")

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blackstart.cli.options import moment_of
-from blackstart.engine.runner import CLAIM_S
+from blackstart.engine.claiming import CLAIM_S
 from blackstart.model.words import say_moment
 from blackstart.reports import phrases
 from blackstart.store.sqlite import SqliteJournal, open_journal

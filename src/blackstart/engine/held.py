@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from blackstart.engine.acting import Reins
+from blackstart.engine.claiming import Claim
 from blackstart.engine.installation import Installation
 from blackstart.model.incident import Incident
 from blackstart.ports.crew import Hands, Signal, Work
@@ -23,7 +24,7 @@ class Held:
     journal: Journal
     id: str
     stop: Signal
-    token: int
+    claim: Claim
     halt: Signal  # for actions: what is under way comes to an end
     over: Signal  # for all: this driver ends
     woken: Signal
@@ -36,7 +37,6 @@ class Held:
     plan: str = ""
     wake_at: datetime | None = None
     again_at: datetime | None = None  # what was in the way may have passed then
-    claimed_until_s: float = 0.0
     stirred: set[str] = field(default_factory=set)  # runs that something happened to
     hungry: dict[str, None] = field(default_factory=dict)  # runs whose actions wait for free hands
     may_settle: bool = True

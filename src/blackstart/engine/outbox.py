@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 
 from blackstart.engine.acting import audience_name
 from blackstart.engine.installation import Installation
@@ -40,6 +41,8 @@ from blackstart.ports.journal import Entry, Journal, Parcel, QueuedDelivery
 
 ATTEMPTS = 8
 _PAUSE_MOST_S = 60.0
+_ASK_AGAIN_S = 30.0
+_ASKED_AT_MOST = 40  # then it stays uncertain; that many times it is seen to again in all
 _OUR_OWN = ("person", "role", "team", "teams", "staff")  # kinds of audience
 _ENDED = (DeliveryState.ACCEPTED, DeliveryState.REFUSED, DeliveryState.UNCERTAIN)
 
@@ -165,9 +168,37 @@ def deliver(
 ) -> None:
     """Carry one delivery one move further. Raises JournalFailed; everything else is a state.
 
-    `looks_first`: the record came back from a mirror, so what seems never to have been sent may
-    have been, by the host that was lost; a channel that can be asked is asked.
+    Nothing is sent once `halt` says that this driver is over, or that its claim is another's:
+    whoever drives next looks, and perhaps sends. `looks_first`: the record came back from a
+    mirror, so what seems never to have been sent may have been, by the host that was lost; a
+    channel that can be asked is asked.
     """
+    way = _way_to(house, journal, delivery)
+    if way is None:
+        return
+    channel, address = way
+    if delivery.state == DeliveryState.SENDING:
+        result: Delivery = Uncertain(reason="the sender died while it was sending")
+    elif looks_first and channel.can_look_up and not delivery.attempts:
+        journal.move_delivery(delivery.key, DeliveryState.SENDING)
+        result = Uncertain(reason="the host that was lost may have sent it")
+    else:
+        journal.move_delivery(delivery.key, DeliveryState.SENDING)
+        if halt.is_set():
+            return
+        result = _send(house, channel, delivery, address)
+    if isinstance(result, Uncertain) and channel.can_look_up:
+        result = _look_up(house, channel, delivery, address)
+        if isinstance(result, Uncertain) and delivery.attempts < _ASKED_AT_MOST:
+            _ask_again(house, journal, delivery, halt, result.reason)
+            return
+    record_in_time(house, halt, lambda: _note(house, journal, delivery, result))
+
+
+def _way_to(
+    house: Installation, journal: Journal, delivery: QueuedDelivery
+) -> tuple[Channel, str] | None:
+    """Return the channel and the address; where there is none the delivery is refused."""
     try:
         channel = _channel(house, delivery.channel)
         address = _address(house, journal, channel, delivery.person)
@@ -177,22 +208,21 @@ def deliver(
         if delivery.state != DeliveryState.SENDING:
             journal.move_delivery(delivery.key, DeliveryState.SENDING)
         journal.move_delivery(delivery.key, DeliveryState.REFUSED, reason=house.redact(error.what))
-        return
+        return None
     if address is None:
         reason = f"there is no {channel.address_kind} address for {delivery.person}"
         journal.move_delivery(delivery.key, DeliveryState.REFUSED, reason=reason)
-        return
-    if delivery.state == DeliveryState.SENDING:
-        result: Delivery = Uncertain(reason="the sender died while it was sending")
-    elif looks_first and channel.can_look_up and not delivery.attempts:
-        journal.move_delivery(delivery.key, DeliveryState.SENDING)
-        result = Uncertain(reason="the host that was lost may have sent it")
-    else:
-        journal.move_delivery(delivery.key, DeliveryState.SENDING)
-        result = _send(house, channel, delivery, address)
-    if isinstance(result, Uncertain) and channel.can_look_up:
-        result = _look_up(house, channel, delivery, address)
-    record_in_time(house, halt, lambda: _note(house, journal, delivery, result))
+        return None
+    return channel, address
+
+
+def _ask_again(
+    house: Installation, journal: Journal, delivery: QueuedDelivery, halt: Signal, reason: str
+) -> None:
+    """Let the channel be asked once more later: it did not say what became of the message."""
+    later = house.clock.now() + timedelta(seconds=_ASK_AGAIN_S)
+    move = partial(journal.move_delivery, delivery.key, DeliveryState.SENDING)
+    record_in_time(house, halt, partial(move, due_at=later, reason=house.redact(reason)))
 
 
 def _channel(house: Installation, name: str) -> Channel:

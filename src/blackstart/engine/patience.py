@@ -49,3 +49,33 @@ def keep_in_time(
             house.trouble(trouble)
             if halt.wait(AGAIN_S) or is_over():
                 raise
+
+
+class Leash:
+    """The signal to let go: given by the driver, or because its claim is another's by now.
+
+    A process may sleep through its claim (SIGSTOP, a suspended machine) and wake in the middle of
+    an action. What it has not begun by then it must not begin: somebody else may have looked and
+    begun it. `is_ours` says whether the claim still holds, and renews it where it only ran out.
+    """
+
+    def __init__(self, halt: Signal, is_ours: Callable[[], bool]) -> None:
+        """Keep the driver's own signal, and how to ask whether the claim is still ours."""
+        self._halt = halt
+        self._is_ours = is_ours
+
+    def set(self) -> None:
+        """Let go."""
+        self._halt.set()
+
+    def clear(self) -> None:
+        """Take it back."""
+        self._halt.clear()
+
+    def is_set(self) -> bool:
+        """Say whether nothing may be begun any more."""
+        return self._halt.is_set() or not self._is_ours()
+
+    def wait(self, timeout_s: float | None = None, /) -> bool:
+        """Wait for the driver's signal, for so many seconds at most; say whether to let go."""
+        return self._halt.wait(timeout_s) or self.is_set()

@@ -16,6 +16,7 @@ from functools import partial
 from itertools import islice
 
 from blackstart.engine.acting import Job, Reins, carry_out, job_of, started
+from blackstart.engine.claiming import take_claim
 from blackstart.engine.decide import (
     Act,
     Cancel,
@@ -30,7 +31,7 @@ from blackstart.engine.decide import (
 from blackstart.engine.held import Held
 from blackstart.engine.installation import Installation
 from blackstart.engine.outbox import deliver, queue_notices, settle
-from blackstart.engine.patience import AGAIN_S
+from blackstart.engine.patience import AGAIN_S, Leash
 from blackstart.engine.taking_back import take_back
 from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
@@ -41,8 +42,6 @@ from blackstart.ports.crew import Hands, Signal
 from blackstart.ports.journal import Entry
 from blackstart.world.clock import SteadyClock
 
-CLAIM_S = 15.0
-_RENEW_EVERY_S = 3.0  # so that ten seconds in which nobody can write cost no claim
 _STOP_BEFORE_S = 1.0  # to end what is under way before somebody else may take the claim
 _ACTIONS_AT_ONCE = 8
 _SENDERS = 4  # for each channel
@@ -63,15 +62,15 @@ def drive(
     as the claim holds. Returns the incident as the facts tell it then. Raises Refused when another
     process holds the claim (or took it over), JournalFailed when the record stays out of reach.
     """
-    token = _claim(house, incident)
+    claim = take_claim(house, incident)
     clock = SteadyClock(house.clock)
     state = Held(
         house=replace(house, clock=clock),
         clock=clock,
-        journal=house.journal.with_fence(incident, token),
+        journal=house.journal.with_fence(incident, claim.token),
         id=incident,
         stop=stop,
-        token=token,
+        claim=claim,
         halt=house.crew.signal(),
         over=house.crew.signal(),
         woken=house.crew.signal(),
@@ -83,19 +82,6 @@ def drive(
     finally:  # nothing of ours runs any more: only now may somebody else take the claim
         with suppress(JournalFailed):  # it then ends by itself
             house.journal.release(incident, house.holder)
-
-
-def _claim(house: Installation, incident: str) -> int:
-    """Take the claim, also that of a process which is dead for certain. Raises Refused."""
-    token = house.journal.claim(incident, house.holder, CLAIM_S)
-    if token is None and house.is_gone(dead := house.journal.holder(incident)):
-        house.journal.release(incident, dead)
-        token = house.journal.claim(incident, house.holder, CLAIM_S)
-    if token is None:
-        raise Refused(
-            f"Another process drives {incident}.", "Wait for it, or stop it: its claim then ends."
-        )
-    return token
 
 
 def _turn(state: Held, pools: ExitStack, is_enough: Callable[[Incident], bool]) -> Incident:
@@ -112,7 +98,7 @@ def _is_over(
     state: Held, pools: ExitStack, workers: Hands, is_enough: Callable[[Incident], bool]
 ) -> bool:
     """Go on as far as is possible now; say whether there is nothing more to do here."""
-    _renew(state)
+    state.claim.renew()
     has_ended = _collect(state)  # first, so that the ends of what is let go are read below
     has_news = _read(state)
     incident = state.incident
@@ -132,8 +118,7 @@ def _is_over(
 
 def _hold_on(state: Held, trouble: JournalUnavailable) -> None:
     """Wait for the record, while the claim is certainly ours. Raises the trouble after that."""
-    left_s = state.claimed_until_s - state.house.clock.monotonic_s()
-    if left_s < _STOP_BEFORE_S or state.stop.wait(AGAIN_S):
+    if state.claim.left_s() < _STOP_BEFORE_S or state.stop.wait(AGAIN_S):
         raise trouble
     _look_again(state, trouble)
 
@@ -168,18 +153,6 @@ def is_finished(incident: Incident) -> bool:
     return incident.state is IncidentState.CLOSED and all(
         notice.settled for notice in incident.notices.values()
     )
-
-
-def _renew(state: Held) -> None:
-    """Keep the claim alive. All judge it by the monotonic clock, so no wall clock matters here."""
-    now_s = state.house.clock.monotonic_s()
-    if now_s < state.claimed_until_s - CLAIM_S + _RENEW_EVERY_S:
-        return
-    if state.house.journal.claim(state.id, state.house.holder, CLAIM_S) != state.token:
-        raise Refused(
-            f"Another process took over {state.id}.", "Nothing to do here: it drives from now on."
-        )
-    state.claimed_until_s = now_s + CLAIM_S
 
 
 def _read(state: Held) -> bool:
@@ -265,8 +238,10 @@ def _carry_out(state: Held, incident: Incident, workers: Hands) -> bool:
     """Carry out what is decided; say whether facts were added, so that it is decided again."""
     house, journal = state.house, state.journal
     state.stirred.update(islice(state.hungry, _free(state)))
-    decisions = decide(house.plan, house.runbooks, incident, house.clock.now(), state.stirred)
-    state.wake_at = min((d.at for d in decisions if isinstance(d, WakeAt)), default=None)
+    now = house.clock.now()
+    decisions = decide(house.plan, house.runbooks, incident, now, state.stirred)
+    moments = (d.at for d in decisions if isinstance(d, WakeAt))
+    state.wake_at = min((at for at in moments if at > now), default=None)  # others came to nothing
     records = [Entry(event=d.event) for d in decisions if isinstance(d, Record)]
     if records:
         _try(lambda i: journal.append(i.id, house.holder, records, expect_seq=i.seq), incident)
@@ -323,8 +298,9 @@ def _start(state: Held, incident: Incident, acts: Sequence[Act], workers: Hands)
         incident,
     ):
         return True
+    leash = Leash(state.halt, state.claim.is_ours)
     for act, job in jobs:
-        reins = Reins(halt=state.halt, cancel=state.house.crew.signal())
+        reins = Reins(halt=leash, cancel=state.house.crew.signal())
         if act.is_begun and incident.runs[act.run].action(act.step, act.action).cancel:
             reins.cancel.set()  # before the first look, so that nothing is done first
         future = workers.submit(
@@ -362,7 +338,7 @@ def _take_back(state: Held, incident: Incident, order: TakeBack, workers: Hands)
         run,
         house.plan.systems[run.started.system].targets[run.started.target],
         house.runbooks[run.started.system].step(order.step),
-        state.over,
+        Leash(state.over, state.claim.is_ours),
     )
     state.actions[order.run, order.step, _TAKING_BACK] = future
     future.add_done_callback(lambda _: state.woken.set())
@@ -385,12 +361,13 @@ def _send(state: Held, incident: Incident, pools: ExitStack) -> None:
         state.has_taken_up = True
         left = state.journal.deliveries(incident.id)
         due = (*due, *(one for one in left if one.state == DeliveryState.SENDING))
+    leash = Leash(state.over, state.claim.is_ours)
+    is_doubted = incident.record_restored_at is not None
     for delivery in due:
         if delivery.key not in state.sendings:
             senders = _pool(state, pools, f"sender {delivery.channel}", _SENDERS)
-            is_doubted = incident.record_restored_at is not None
             future = senders.submit(
-                deliver, state.house, state.journal, delivery, state.over, looks_first=is_doubted
+                deliver, state.house, state.journal, delivery, leash, looks_first=is_doubted
             )
             state.sendings[delivery.key] = future
             future.add_done_callback(lambda _: state.woken.set())

@@ -28,6 +28,7 @@ from blackstart.model.states import AskState, IncidentState, StepState
 from blackstart.model.stopping import OVERDUE
 from blackstart.model.timing import GoalShareSpent, late_by
 
+_CHASED = "#"  # in the name of a notice that chases an answer; a gate asked again has one itself
 _REFUSED = " refused"  # in the name of a notice that goes over a fallback channel
 _ASKED_IN_PERSON = (
     "acknowledge",
@@ -135,7 +136,8 @@ def _about_asks(incident: Incident, now: datetime) -> Iterator[Notice]:
         if ask.opened.kind == "stopped":
             yield _notice("stopped", INCIDENT_CHANNEL, EVERYONE, name)
         if ask.opened.kind in _ASKED_IN_PERSON or ask.opened.kind == "stopped":
-            chase = f"#{ask.escalations}" if ask.escalations else ""
+            mark = _CHASED * 2 if ask.opened.kind == "gate" else _CHASED
+            chase = f"{mark}{ask.escalations}" if ask.escalations else ""
             for person in dict.fromkeys(ask.persons):
                 yield Notice(
                     name=notice_name("asked", name + chase, STAFF_CHANNEL, f"person:{person}"),
@@ -361,10 +363,14 @@ def _fallbacks(plan: Plan, incident: Incident) -> Iterator[Notice]:
                 kind=notice.queued.kind,
                 channel=name,
                 audience=audience,
-                about=_about_of(notice.queued.notice),
+                about=_about_of(incident, notice.queued.notice),
             )
 
 
-def _about_of(name: str) -> str:
+def _about_of(incident: Incident, name: str) -> str:
+    """Return what a notice of that name speaks of; of a question that is chased, the question."""
     parts = name.split("/")
-    return parts[1] if len(parts) == 4 else ""
+    about = parts[1] if len(parts) == 4 else ""
+    while about not in incident.asks and _CHASED in about:
+        about = about.rpartition(_CHASED)[0].removesuffix(_CHASED)
+    return about
