@@ -16,7 +16,7 @@ from blackstart.bootstrap.restoring import restore, verified_mirrors
 from blackstart.model.errors import JournalFailed, MirrorFailed, Refused, Superseded, Unready
 from blackstart.model.events import INSTALLATION, RecordRestored
 from blackstart.ports.secrets import SecretRef
-from blackstart.store.mirror_form import opened
+from blackstart.store.mirror_form import Claim, generation_key, opened, written
 from blackstart.store.mirror_reading import read_mirror
 from blackstart.world.depot_folder import FolderDepot
 from tests.journals import attempts_of, entries, notice
@@ -355,6 +355,20 @@ def test_a_restored_home_is_not_made_over_one_in_use(tmp_path: Path, place: Path
         back(tmp_path / "empty", tmp_path / "new")
     with pytest.raises(Refused, match="is no place for a mirror"):
         restore("ftp://x", tmp_path / "new", key=None, accept_loss=False)
+
+
+def test_bringing_back_can_be_begun_again_after_it_died(tmp_path: Path, place: Path) -> None:
+    """It had left half a folder, and had stopped the old one already."""
+    with home_at(tmp_path / "old") as old:
+        fill(old)
+        shipper_of(old, FolderDepot(place)).ship()
+    (tmp_path / ".new.restoring").mkdir()
+    (tmp_path / ".new.restoring" / "journal.db").write_bytes(b"half")
+    claim = Claim(generation=2, claimant="died", host="h", at_ms=0)
+    assert FolderDepot(place).put_new(generation_key(2), written(claim))
+    came = restore(f"dir:{place}", tmp_path / "new", key=None, accept_loss=False)
+    assert (came.generation, came.facts) == (3, 6)
+    assert not (tmp_path / ".new.restoring").exists()
 
 
 def test_the_places_come_back_too(tmp_path: Path, place: Path) -> None:

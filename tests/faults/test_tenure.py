@@ -30,6 +30,10 @@ class Switched(FolderDepot):
             raise MirrorFailed("The mirror is silent.", "Wait.")
         return super().keys(folder)
 
+    def begin(self) -> None:
+        claim = Claim(generation=1, claimant="ours", host="here", at_ms=0)
+        assert self.put_new(generation_key(1), written(claim))
+
     def take_over(self) -> None:
         claim = Claim(generation=2, claimant="another", host="elsewhere", at_ms=0)
         assert self.put_new(generation_key(2), written(claim))
@@ -51,7 +55,16 @@ def database(tmp_path: Path, clock: SetClock) -> Iterator[Database]:
 def depots(tmp_path: Path) -> tuple[Switched, Switched]:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    return Switched(tmp_path / "a"), Switched(tmp_path / "b")
+    found = Switched(tmp_path / "a"), Switched(tmp_path / "b")
+    for depot in found:
+        depot.begin()
+    return found
+
+
+def test_an_empty_place_is_no_answer(database: Database, clock: SetClock, tmp_path: Path) -> None:
+    (tmp_path / "bare").mkdir()  # the mount is missing
+    with pytest.raises(Refused, match="No mirror answers"):
+        Tenure(database, (Switched(tmp_path / "bare"),), clock).confirm()
 
 
 def test_without_mirrors_nothing_is_asked(database: Database, clock: SetClock) -> None:

@@ -103,3 +103,17 @@ def test_a_place_that_is_wrong_in_the_file_is_loud_and_holds_nothing_up(
         home.mirrors.ship_once(told.append)
         assert sum("cannot be used" in text for text in told) == 2
         assert home.mirrors.say_faults() == "2 of 3 mirrors of the record fail."
+
+
+def test_a_mirror_found_empty_is_not_begun_anew_unless_a_person_says_so(
+    place: Path, old: Path
+) -> None:
+    shutil.move(place, place.with_name("away"))
+    place.mkdir()  # the bare mount point
+    with home_at(old) as home:
+        told: list[str] = []
+        home.mirrors.ship_once(told.append)
+        assert "is empty, though it held the record before" in told[0]
+        assert not list(place.iterdir())
+    added = blackstart("journal", "mirror", f"dir:{place}", "--home", old)
+    assert added.exit_code == 0, added.output

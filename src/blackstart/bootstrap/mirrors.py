@@ -148,6 +148,8 @@ class Mirrors:
     def add(self, place: str) -> Depot:
         """Try a place by a first copy, then add it to the file. Raises what shipping raises."""
         depot = depot_of(place, self._reveal)
+        others = {view.name for view in self.views()} - {depot.name}
+        self._database.write_lightly(lambda connection: forget_others(connection, others))
         Shipper(self._database, self._home, depot, self._clock, (*self.places(), place)).ship()
         lines = [*self.places(), place] if place not in self.places() else self.places()
         write_durably(self._home / PLACES_FILE, "".join(f"{line}\n" for line in lines).encode())
@@ -227,7 +229,8 @@ class Mirrors:
     def _shippers(self) -> tuple[Shipper, ...]:
         places, depots = self.places(), self.depots()
         names = {depot.name for depot in depots}
-        self._database.write_lightly(lambda connection: forget_others(connection, names))
+        if any(view.name not in names for view in self.views()):
+            self._database.write_lightly(lambda connection: forget_others(connection, names))
         return tuple(
             Shipper(self._database, self._home, depot, self._clock, places) for depot in depots
         )

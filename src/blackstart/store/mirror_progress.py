@@ -47,6 +47,12 @@ def last_heard(connection: sqlite3.Connection) -> datetime | None:
     return from_ms(at_ms) if at_ms else None
 
 
+def was_ever_whole(connection: sqlite3.Connection, mirror: str) -> bool:
+    """Say whether the mirror held everything at any time."""
+    row = connection.execute("SELECT whole_at FROM mirrors WHERE mirror = ?", (mirror,)).fetchone()
+    return row is not None and row[0] > 0
+
+
 def forget_others(connection: sqlite3.Connection, names: Collection[str]) -> None:
     """Forget places that are no mirrors any more."""
     for (name,) in connection.execute("SELECT mirror FROM mirrors").fetchall():

@@ -36,7 +36,12 @@ from blackstart.store.mirror_form import (
     segment_key,
     written,
 )
-from blackstart.store.mirror_progress import note_failing, note_heard, note_whole
+from blackstart.store.mirror_progress import (
+    note_failing,
+    note_heard,
+    note_whole,
+    was_ever_whole,
+)
 from blackstart.store.mirror_reading import newest_first, newest_generation, owner_of
 from blackstart.store.schema import to_ms
 
@@ -171,6 +176,7 @@ class Shipper:
     def _must_be_ours(self, standing: Standing) -> None:
         owner = owner_of(self.depot)
         if owner is None:
+            self._must_be_new()
             self.depot.put_new(INSTALLATION_KEY, written(Owner(identity=standing.identity)))
             owner = owner_of(self.depot)
         if owner is None or owner.identity != standing.identity:
@@ -179,6 +185,16 @@ class Shipper:
                 "Give each installation a folder or prefix of its own.",
             )
         claim_generation(self.depot, standing, to_ms(self._clock.now()))
+
+    def _must_be_new(self) -> None:
+        """An empty place that held a mirror is most likely a mount that is missing."""
+        with self._database.reading() as connection:
+            was_whole = was_ever_whole(connection, self.depot.name)
+        if was_whole:
+            raise MirrorFailed(
+                f"The mirror {self.depot.name} is empty, though it held the record before.",
+                "Mount it, or find out who emptied it; `blackstart journal mirror` begins anew.",
+            )
 
     def _add(
         self,

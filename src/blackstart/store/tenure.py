@@ -121,7 +121,9 @@ class Tenure:
 
         def ask(depot: Depot) -> None:
             try:
-                found[depot.name] = newest_generation(depot)
+                newest = newest_generation(depot)
+                if newest:  # else nothing lies there: a mount that is missing, say
+                    found[depot.name] = newest
             except BlackstartError:
                 return
             finally:
