@@ -8,6 +8,7 @@ a test wants otherwise it says by naming a step with the words of its program.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 import yaml
 
 from blackstart.bootstrap import Home, give_answer, open_home
+from blackstart.model.events import Fact
 from blackstart.model.incident import Incident, fold
 from blackstart.model.states import IncidentState
 from blackstart.world.clock import wait_until
@@ -84,6 +86,12 @@ class Agent:
         """Ask it to end, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=30)
+
+    def soften(self, kind: int, limit: int) -> int:
+        """Set a soft limit of the living agent (resource.RLIMIT_…), and return what it was."""
+        before, hard = resource.prlimit(self.pid, kind)
+        resource.prlimit(self.pid, kind, (limit, hard))
+        return before
 
     def limit(self, *words: str) -> None:
         """Set limits of the living agent, as prlimit(1) names them (such as --nofile=20)."""
@@ -242,6 +250,10 @@ class Installation:
     def state(self) -> Incident:
         """Return the incident as the record tells it."""
         return fold(open_home(self.home).journal.read(self.incident))
+
+    def facts(self, after_seq: int = 0) -> tuple[Fact, ...]:
+        """Return the facts of the incident after that number."""
+        return open_home(self.home).journal.read(self.incident, after_seq)
 
     def reaches(
         self, wanted: Any, *, says: Mapping[str, str] = ANSWERS, timeout_s: float = 60.0

@@ -15,7 +15,9 @@ TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 QUOTED = re.compile(r"“([^”]+)”")
 FAULTS = """
     disk full: journal; disk full: evidence; read-only disk; journal locked; journal deleted;
-    journal swapped; SQLite corruption
+    journal swapped; SQLite corruption; two agents; provider times out after the work;
+    provider answers garbage; provider answers slowly; provider hangs; 100 MB of errors;
+    disk full: target; out of memory; too many open files; DNS half updated
 """
 
 

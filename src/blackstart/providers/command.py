@@ -10,6 +10,7 @@ plan has to say whether it may be run a second time.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -115,12 +116,7 @@ class Run:
             return self._cut_off(cut, context)
         evidence = (context.keep(f"{Path(self.argv[0]).name}.txt", done.out + done.err),)
         if done.code != self.expected_code:
-            return Failed(
-                summary=f"{self.argv[0]} ended with {done.code}, "
-                f"expected {self.expected_code}: {said(done)}.",
-                hint="read its output (evidence), repair the cause, and run the step again",
-                evidence=evidence,
-            )
+            return self._failed(done, evidence)
         lines = done.text.strip().splitlines()
         result = Done(
             summary=f"{self.argv[0]} ended with {done.code} after {done.took_s:.1f} s.",
@@ -183,6 +179,18 @@ class Run:
             )
         forget(folder, _VERB, context.marker, work=self._work)
         return Done(summary=f"{self.undo_argv[0]} took the work back.", evidence=evidence)
+
+    def _failed(self, done: process.Completed, evidence: tuple[str, ...]) -> Failed:
+        how = f"ended with {done.code}"
+        hint = "read its output (evidence), repair the cause, and run the step again"
+        if done.code == -signal.SIGKILL:
+            how = "was killed"
+            hint = (
+                "when nobody did that, the machine was out of memory (`dmesg`): make room, look "
+                "what it did, then retry"
+            )
+        summary = f"{self.argv[0]} {how}, expected {self.expected_code}: {said(done)}."
+        return Failed(summary=summary, hint=hint, evidence=evidence)
 
     def _cut_off(self, cut: process.ProcessError, context: Context) -> Failed:
         """Say that it was ended in its middle, or after its work: nobody but its author knows.

@@ -15,8 +15,9 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.error import URLError
+from urllib.request import Request, urlopen
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
@@ -32,10 +33,12 @@ from blackstart.ports.channel import (
 )
 from blackstart.ports.secrets import SecretRef
 from blackstart.providers.slack_answers import classify
+from blackstart.world.clock import SystemClock
 
 EVENT_TYPE = "blackstart_notice"
 _TONES: Mapping[str, str] = {"bad": ":red_circle:", "good": ":large_green_circle:"}
 _LONGEST_TEXT = 39_000
+_LONGEST_ANSWER_BYTES = 20_000_000
 _PAGES_READ = 5
 _PAGE_LENGTH = 200
 _CONVERSATION_ID = re.compile(r"[CGD][A-Z0-9]{7,}")
@@ -127,9 +130,29 @@ _TROUBLE = (
 )
 
 
+class _Client(WebClient):
+    """The SDK's client, which a server that never comes to its end cannot hold."""
+
+    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
+        """Send once, and read so much and for so long only; the SDK reads without an end."""
+        clock = SystemClock()
+        over_s = clock.monotonic_s() + self.timeout
+        with urlopen(req, context=self.ssl, timeout=self.timeout) as answer:  # noqa: S310  the plan's address
+            body = bytearray()
+            while piece := answer.read1(65_536):
+                body += piece
+                if clock.monotonic_s() > over_s or len(body) > _LONGEST_ANSWER_BYTES:
+                    raise TimeoutError("the answer does not come to its end")
+            return {
+                "status": answer.status,
+                "headers": answer.headers,
+                "body": body.decode("utf-8", "replace"),
+            }
+
+
 def _client(base_url: str, token: str, timeout_s: int) -> WebClient:
     base = base_url if base_url.endswith("/") else f"{base_url}/"
-    return WebClient(
+    return _Client(
         token=token.strip(), base_url=base, timeout=timeout_s, retry_handlers=[], logger=_QUIET
     )
 

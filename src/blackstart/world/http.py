@@ -24,6 +24,7 @@ from blackstart.world.sites import SiteError
 
 _READ_AT_ONCE_BYTES = 64_000
 _BODY_LIMIT_BYTES = 16_000_000
+_SAID_CHARACTERS = 300
 
 
 class FetchFailed(WorldFailed):
@@ -190,4 +191,5 @@ def _reason(failure: Exception) -> str:
         return f"certificate not accepted: {failure.verify_message}"
     if isinstance(failure, TimeoutError):
         return "timed out"
-    return str(failure) or type(failure).__name__
+    said = "".join(letter if letter.isprintable() else "·" for letter in str(failure))
+    return said[:_SAID_CHARACTERS] or type(failure).__name__  # it may quote what a server sent
