@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """YAML in, located tree out: the core schema, every bound, every refusal with its place."""
 
-from time import perf_counter
+from time import thread_time
 
 import pytest
 
@@ -117,10 +117,10 @@ def test_what_a_plan_cannot_hold_is_refused_in_its_place(text: str | bytes, prob
     ],
 )
 def test_hostile_files_are_refused_at_once(name: str, text: str | bytes, problem: str) -> None:
-    began = perf_counter()
+    began = thread_time()  # seconds of work: a busy machine is no fault of ours
     _, problems = tree_of(text)
     assert any(problem in line for line in problems), (name, problems)
-    assert perf_counter() - began < 1.0
+    assert thread_time() - began < 1.0
 
 
 def test_a_huge_scalar_within_the_limit_is_read() -> None:

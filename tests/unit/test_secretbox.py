@@ -172,7 +172,9 @@ def test_what_was_made_or_named_before_us_is_known_too(tmp_path: Path) -> None:
     assert later.redact(text) == text
     later.know([f"secret:file{tmp_path}/token", "secret:env/ABSENT"], runs="i1")
     assert later.redact(text) == f"{ref}, secret:file{tmp_path}/token"
-    assert redact_for_all(text) == later.redact(text)
+    for_all = redact_for_all(text)  # a value that other boxes hold too may bear their reference
+    assert VALUE not in for_all
+    assert for_all.endswith(f", secret:file{tmp_path}/token")
 
 
 def test_a_variable_with_a_secret_is_not_inherited_by_programs(
