@@ -83,7 +83,7 @@ def count_problems(quick: Quick, followed: Followed) -> tuple[int, list[str]]:
     problems = [
         *(f"the journal: {fault}" for fault in followed.home.journal.verify()),
         *_of_record(followed),
-        *_of_commands(quick, keys),
+        *commands_problems(quick, keys),
         *_of_database(quick),
         *_of_site(quick),
         *_of_name(quick),
@@ -107,7 +107,7 @@ def _of_record(followed: Followed) -> Iterator[str]:
             yield f"{'.'.join(name[1:])} was done {times} times"
 
 
-def _of_commands(quick: Quick, keys: set[str]) -> Iterator[str]:
+def commands_problems(quick: Quick, keys: set[str]) -> Iterator[str]:
     """Each attempt had its effect at most once, none worked beside another, and one ended well."""
     for effect, most in (
         (quick.root / "once", 1),

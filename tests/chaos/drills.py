@@ -254,8 +254,9 @@ def _problems_of(played: Drill, reports: Path) -> Iterator[str]:
     }
     if set(short) - _TELLING or set(short.values()) - {"degraded"}:
         yield f"not verified: {short}"
-    if short and not any(one["uncertain"] for one in record["record"]["deliveries"]):
-        yield f"degraded without an uncertain message: {short}"
+    is_short = bool(short) or played.code == _DEGRADED
+    if is_short and not any(one["uncertain"] for one in record["record"]["deliveries"]):
+        yield f"degraded without an uncertain message: {record['result']['fell_short']}"
     loss = record["record"]["loss"] or {}
     played.lost = f"{loss.get('lost', '?')} of {loss.get('acknowledged', '?')}"
     if loss.get("lost") != 0 or loss.get("surplus") != 0:
