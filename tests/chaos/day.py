@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import sys
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -22,7 +21,16 @@ from blackstart.world import process
 from blackstart.world.clock import wait_until
 from blackstart.world.sites import load_site
 from tests.chaos.counts import End, count_problems, end_of
-from tests.chaos.deaths import IS_OF_AGENT, Dealt, Death, Kind, draw, strike, under_way
+from tests.chaos.deaths import (
+    IS_OF_AGENT,
+    Dealt,
+    Death,
+    Kind,
+    draw,
+    holds_a_lock,
+    strike,
+    under_way,
+)
 from tests.chaos.people import People
 from tests.chaos.quick import SYSTEM, Quick, opened_quick
 from tests.postgres_bench import Server
@@ -168,21 +176,13 @@ class _Player:
 
         # One that sleeps in the middle of a write keeps the record locked: nobody can write then,
         # and each that tries says who holds it.
-        if not wait_until(drives, timeout_s=_TAKE_OVER_S) and not self._is_locked():
+        if not wait_until(drives, timeout_s=_TAKE_OVER_S) and not holds_a_lock(stopped.pid):
             self.problems.append("nobody took over from an agent that was stopped")
         os.kill(stopped.pid, signal.SIGCONT)
         # Let it find out that it was replaced, in the middle of what it was doing.
         wait_until(self._is_over, timeout_s=self.random.uniform(0.0, 1.5), every_s=0.05)
         if not process.end(stopped.pid, stopped.started_ticks, grace_s=30):
             self.problems.append("the agent that was replaced did not end")
-
-    def _is_locked(self) -> bool:
-        with closing(sqlite3.connect(self.quick.home / "journal.db", timeout=0)) as connection:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                return True
-        return False
 
     def _is_alive(self) -> bool:
         assert self.agent is not None

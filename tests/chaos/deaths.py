@@ -101,6 +101,12 @@ def parent_of(folder: Path) -> int:
     return int((folder / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
 
 
+def holds_a_lock(pid: int) -> bool:
+    """Say whether a process holds a lock for writing on any file (proc_locks(5))."""
+    lines = Path("/proc/locks").read_text("ascii", "replace").splitlines()
+    return any({"WRITE", str(pid)} <= set(line.split()[3:5]) for line in lines if "->" not in line)
+
+
 def of_its_unit(pid: int) -> tuple[int, ...]:
     """Return what of it systemd would end with it: what lives on has a control group of its own."""
     return tuple(one for one in descendants(pid) if _group_of(one) == _group_of(pid))

@@ -105,8 +105,14 @@ def _global(public_name: str) -> list[str]:
 
 
 def _closed(paths: tuple[str, ...]) -> list[str]:
-    """Keep what is not for the public closed."""
-    return [f"@private path {' '.join(paths)}", "respond @private 403"] if paths else []
+    """Keep what is not for the public closed.
+
+    In a `handle` of its own: Caddy comes to a bare `respond` only after every `handle`, and the one
+    that passes everything on would answer first.
+    """
+    if not paths:
+        return []
+    return [f"@private path {' '.join(paths)}", "handle @private {", "respond 403", "}"]
 
 
 def _instances(public_name: str, directory: str, instance_ports: str) -> list[str]:
