@@ -267,3 +267,28 @@ def test_all_of_a_late_batch_say_so() -> None:
     told = paper.told("update")
     assert len(told) == 2
     assert all("This comes 1 h later" in paper.texts[name].body for name in told)
+
+
+def test_over_another_channel_it_is_as_late() -> None:
+    plan = Paper().plan
+    staff = replace(plan.channels["staff"], fallback=("users",))
+    paper = Paper(plan=replace(plan, channels={**plan.channels, "staff": staff}))
+    paper.report()
+    paper.drive(AT)
+    refused = ev.NoticeQueued(
+        notice="asked/acknowledge#9/staff/person:p1",
+        kind="asked",
+        channel="staff",
+        audience="person:p1",
+        recipients=1,
+        subject="s",
+        body="b" * 64,
+        late_s=60.0,
+    )
+    settled = ev.NoticeSettled(
+        notice=refused.notice, accepted=0, refused=1, uncertain=0, receipt="r" * 64
+    )
+    paper.record(AT, refused, settled)
+    paper.drive(AT)
+    queued = [e for e in paper.of(ev.NoticeQueued) if isinstance(e, ev.NoticeQueued)]
+    assert [(e.channel, e.late_s) for e in queued if " refused" in e.notice] == [("users", 60.0)]

@@ -364,6 +364,7 @@ def _fallbacks(plan: Plan, incident: Incident) -> Iterator[Notice]:
                 channel=name,
                 audience=audience,
                 about=_about_of(incident, notice.queued.notice),
+                late_s=notice.queued.late_s,
             )
 
 

@@ -113,8 +113,11 @@ def _say_stepping(event: Stepping, known: Naming) -> tuple[str, Tone]:
             return f"{step}: done by hand by {by}.{why}{shown}", Tone.GOOD
         case CancelOrdered():
             what = f"{event.step}.{event.action}{known.of(event.run)}"
-            then = "so that it is finished by hand" if event.by_hand else "to be ended"
-            return f"{what}: {then} ({name(event.by)}). {sentence(event.why)}".rstrip(), Tone.WARN
+            then = ", and finished by hand" if event.by_hand else ""
+            return (
+                f"{what}: to be ended{then} ({name(event.by)}). {sentence(event.why)}".rstrip(),
+                Tone.WARN,
+            )
         case LimitExtended():
             until = known.when(event.until)
             told = f"{step}: {event.action} may go on until {until} ({name(event.by)})."
