@@ -3,14 +3,14 @@
 
 A delivery is `sending` before the first byte leaves. One that is found `sending` (its sender
 died) is looked up where the channel can be asked; where it cannot, it is counted uncertain and
-not sent again, because twice is worse than once with a question mark.
+not sent again, because twice is worse than once with a question mark. A channel that can be asked
+and gives no answer is asked again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from functools import partial
 
 from blackstart.engine.acting import audience_name
 from blackstart.engine.installation import Installation
@@ -41,8 +41,10 @@ from blackstart.ports.journal import Entry, Journal, Parcel, QueuedDelivery
 
 ATTEMPTS = 8
 _PAUSE_MOST_S = 60.0
-_ASK_AGAIN_S = 30.0
-_ASKED_AT_MOST = 40  # then it stays uncertain; that many times it is seen to again in all
+_ASKED_AT_MOST = 27  # attempts, some twenty minutes; then it stays uncertain
+_SENT = "sent, and nobody knows whether it arrived"  # the reasons of doubt begin with one of these
+_SENT_ELSEWHERE = "the host that was lost may have sent it"
+_NO_ANSWER = "; asked for it: "
 _OUR_OWN = ("person", "role", "team", "teams", "staff")  # kinds of audience
 _ENDED = (DeliveryState.ACCEPTED, DeliveryState.REFUSED, DeliveryState.UNCERTAIN)
 
@@ -177,21 +179,14 @@ def deliver(
     if way is None:
         return
     channel, address = way
-    if delivery.state == DeliveryState.SENDING:
-        result: Delivery = Uncertain(reason="the sender died while it was sending")
-    elif looks_first and channel.can_look_up and not delivery.attempts:
-        journal.move_delivery(delivery.key, DeliveryState.SENDING)
-        result = Uncertain(reason="the host that was lost may have sent it")
-    else:
+    doubt = _doubt_about(delivery, looks_first=looks_first and channel.can_look_up)
+    if delivery.state != DeliveryState.SENDING:
         journal.move_delivery(delivery.key, DeliveryState.SENDING)
         if halt.is_set():
             return
-        result = _send(house, channel, delivery, address)
+    result = Uncertain(reason=doubt) if doubt else _send(house, channel, delivery, address)
     if isinstance(result, Uncertain) and channel.can_look_up:
-        result = _look_up(house, channel, delivery, address)
-        if isinstance(result, Uncertain) and delivery.attempts < _ASKED_AT_MOST:
-            _ask_again(house, journal, delivery, halt, result.reason)
-            return
+        result = _look_up(house, channel, delivery, address, doubt or f"{_SENT}: {result.reason}")
     record_in_time(house, halt, lambda: _note(house, journal, delivery, result))
 
 
@@ -216,13 +211,14 @@ def _way_to(
     return channel, address
 
 
-def _ask_again(
-    house: Installation, journal: Journal, delivery: QueuedDelivery, halt: Signal, reason: str
-) -> None:
-    """Let the channel be asked once more later: it did not say what became of the message."""
-    later = house.clock.now() + timedelta(seconds=_ASK_AGAIN_S)
-    move = partial(journal.move_delivery, delivery.key, DeliveryState.SENDING)
-    record_in_time(house, halt, partial(move, due_at=later, reason=house.redact(reason)))
+def _doubt_about(delivery: QueuedDelivery, *, looks_first: bool) -> str:
+    """Return why the message may be there already, "" when it is not."""
+    if delivery.state == DeliveryState.SENDING:
+        return f"{_SENT}: the sender died meanwhile"
+    if looks_first and not delivery.attempts:
+        return _SENT_ELSEWHERE
+    doubt = delivery.reason.partition(_NO_ANSWER)[0]
+    return doubt if doubt.startswith((_SENT, _SENT_ELSEWHERE)) else ""
 
 
 def _channel(house: Installation, name: str) -> Channel:
@@ -253,14 +249,17 @@ def _send(
 
 
 def _look_up(
-    house: Installation, channel: Channel, delivery: QueuedDelivery, address: str
+    house: Installation, channel: Channel, delivery: QueuedDelivery, address: str, doubt: str
 ) -> Delivery:
+    """Ask the channel whether it has the message; without an answer it is asked again later."""
     try:
         found = channel.lookup(delivery.key, address, house.secrets.reveal)
     except Exception as error:  # noqa: BLE001  as above
-        return Uncertain(reason=f"{delivery.channel} broke: {type(error).__name__}: {error}")
+        found = Uncertain(reason=f"{delivery.channel} broke: {type(error).__name__}: {error}")
     if isinstance(found, Missing):
         return Rejected(reason="it was sent and did not arrive", again=True, after_s=0.0)
+    if isinstance(found, Uncertain):
+        return Rejected(reason=f"{doubt}{_NO_ANSWER}{found.reason}", again=True)
     return found
 
 
@@ -276,7 +275,9 @@ def _note(
             journal.move_delivery(
                 delivery.key, DeliveryState.UNCERTAIN, reason=house.redact(reason)
             )
-        case Rejected(reason=reason, again=True, after_s=after_s) if delivery.attempts < ATTEMPTS:
+        case Rejected(reason=reason, again=True, after_s=after_s) if delivery.attempts < (
+            _ASKED_AT_MOST if reason.startswith(_SENT) else ATTEMPTS
+        ):
             pause_s = min(_PAUSE_MOST_S, max(after_s, 2.0**delivery.attempts / 2))
             journal.move_delivery(
                 delivery.key,
@@ -285,7 +286,9 @@ def _note(
                 reason=house.redact(reason),
             )
         case Rejected(reason=reason):
-            journal.move_delivery(delivery.key, DeliveryState.REFUSED, reason=house.redact(reason))
+            may_be_there = reason.startswith(_SENT)  # else another channel takes it
+            end = DeliveryState.UNCERTAIN if may_be_there else DeliveryState.REFUSED
+            journal.move_delivery(delivery.key, end, reason=house.redact(reason))
 
 
 def settle(house: Installation, journal: Journal, incident: Incident) -> bool:

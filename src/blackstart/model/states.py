@@ -100,8 +100,11 @@ MOVES: tuple[tuple[State, State, str], ...] = (
     (AskState.OPEN, AskState.ANSWERED, "somebody with the role answered"),
     (AskState.OPEN, AskState.WITHDRAWN, "it no longer matters"),
     (DeliveryState.QUEUED, DeliveryState.SENDING, "its time has come"),
-    (DeliveryState.SENDING, DeliveryState.SENDING, "the channel could not say what became of it"),
-    (DeliveryState.SENDING, DeliveryState.QUEUED, "refused for now; tried again later"),
+    (
+        DeliveryState.SENDING,
+        DeliveryState.QUEUED,
+        "not now, or nobody could say: it is seen to later",
+    ),
     (DeliveryState.SENDING, DeliveryState.ACCEPTED, "the channel took it"),
     (DeliveryState.SENDING, DeliveryState.REFUSED, "the channel will not take it"),
     (DeliveryState.SENDING, DeliveryState.UNCERTAIN, "the answer was lost"),

@@ -110,7 +110,7 @@ class Journal(Protocol):
     ) -> tuple[QueuedDelivery, ...]:
         """Return deliveries of the incident whose time has come, and those left `sending`.
 
-        At most `limit` of each channel.
+        At most `limit`, and then as many of the channels that are not among them.
         """
         ...
 
