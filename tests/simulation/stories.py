@@ -61,7 +61,11 @@ WHOLE = Script(
     calm_s=400.0,
 )
 STOOD_DOWN = replace(
-    WHOLE, seed="stood down", fate=_fate_before_the_end, temper={"gate": {"stand-down": 1}}
+    WHOLE,
+    seed="stood down",
+    fate=_fate_before_the_end,
+    temper={"gate": {"stand-down": 1}},
+    delay_s=(60.0, 60.0),  # longer than a death holds the work up: what is asked before is the same
 )
 
 
