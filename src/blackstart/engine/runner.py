@@ -238,10 +238,8 @@ def _carry_out(state: Held, incident: Incident, workers: Hands) -> bool:
     """Carry out what is decided; say whether facts were added, so that it is decided again."""
     house, journal = state.house, state.journal
     state.stirred.update(islice(state.hungry, _free(state)))
-    now = house.clock.now()
-    decisions = decide(house.plan, house.runbooks, incident, now, state.stirred)
-    moments = (d.at for d in decisions if isinstance(d, WakeAt))
-    state.wake_at = min((at for at in moments if at > now), default=None)  # others came to nothing
+    decisions = decide(house.plan, house.runbooks, incident, house.clock.now(), state.stirred)
+    state.wake_at = min((d.at for d in decisions if isinstance(d, WakeAt)), default=None)
     records = [Entry(event=d.event) for d in decisions if isinstance(d, Record)]
     if records:
         _try(lambda i: journal.append(i.id, house.holder, records, expect_seq=i.seq), incident)
