@@ -17,7 +17,8 @@ FAULTS = """
     disk full: journal; disk full: evidence; read-only disk; journal locked; journal deleted;
     journal swapped; SQLite corruption; two agents; provider times out after the work;
     provider answers garbage; provider answers slowly; provider hangs; 100 MB of errors;
-    disk full: target; out of memory; too many open files; DNS half updated
+    disk full: target; out of memory; too many open files; DNS half updated;
+    site cut off; PostgreSQL refuses; PostgreSQL restarts; PostgreSQL fills up
 """
 
 

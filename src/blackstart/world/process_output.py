@@ -87,16 +87,18 @@ def follow(
                 selector.register(stream, selectors.EVENT_READ, output)
             while True:
                 left_s = deadline - time.monotonic()
-                if left_s <= 0:
-                    return Ending.TIMED_OUT
-                if cancelled():
-                    return Ending.CANCELLED
-                if _read_ready(selector, min(left_s, _LOOK_EVERY_S)):
+                is_cancelled = cancelled()
+                wait_s = 0.0 if is_cancelled else max(0.0, min(left_s, _LOOK_EVERY_S))
+                if _read_ready(selector, wait_s):  # first: what has ended cannot be ended any more
                     child.wait()
                     drained_by = time.monotonic() + 1.0  # a daemon left behind may never stop
                     while _drain(selector) and time.monotonic() < drained_by:
                         pass
                     return Ending.BY_ITSELF
+                if left_s <= 0:
+                    return Ending.TIMED_OUT
+                if is_cancelled:
+                    return Ending.CANCELLED
     finally:
         os.close(handle)
 
