@@ -28,6 +28,7 @@ from tests.chaos.deaths import (
     Kind,
     draw,
     holds_a_lock,
+    is_at_work,
     strike,
     under_way,
 )
@@ -69,6 +70,7 @@ class _Player:
     started_seq: int = 0
     moved_at_s: float = 0.0
     due_at_s: float | None = None
+    aimed_at_s: dict[str, float] = field(default_factory=dict)
     dealt: list[Dealt] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     is_wanted: bool = True
@@ -107,8 +109,9 @@ class _Player:
         if not process.is_alive(self.agent.pid, self.agent.started_ticks):
             self.problems.append(f"the agent ended by itself after fact {self._seq()}")
             self._start()
-        if self.ahead and self._is_due(self.ahead[0]):
-            self._deal(self.ahead.pop(0), incident)
+        death = self._next(incident)
+        if death is not None:
+            self._deal(death, incident)
         else:
             wait_until(lambda: False, timeout_s=_EVERY_S, every_s=_EVERY_S)
 
@@ -118,6 +121,20 @@ class _Player:
 
     def _seq(self) -> int:
         return self.followed.incident.seq if self.followed.incident else 0
+
+    def _next(self, incident: Incident) -> Death | None:
+        """Take the death that is due: one within an action that is at work, or the next one."""
+        for death in [one for one in self.ahead if one.within]:
+            if is_at_work(incident, death.within) and death.within not in self.aimed_at_s:
+                self.aimed_at_s[death.within] = time.monotonic() + death.pause_s
+            if time.monotonic() >= self.aimed_at_s.get(death.within, float("inf")):
+                self.ahead.remove(death)
+                return death
+        others = [one for one in self.ahead if not one.within]
+        if others and self._is_due(others[0]):
+            self.ahead.remove(others[0])
+            return others[0]
+        return None
 
     def _is_due(self, death: Death) -> bool:
         now_s = time.monotonic()

@@ -44,10 +44,11 @@ IS_OF_AGENT = frozenset({Kind.KILL, Kind.TREE, Kind.REBOOT, Kind.TERM, Kind.STOP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """One death to deal: after so many facts of this agent, or so long after its start; then a
-    short pause, so that it falls between facts too."""
+    """One death to deal: while an action is at work (`within`), or after so many facts of this
+    agent, or so long after its start; then a pause, so that it falls between facts too."""
 
     kind: Kind
+    within: str = ""
     facts: int
     after_s: float
     pause_s: float
@@ -65,14 +66,29 @@ class Dealt:
         return f"after fact {self.seq:3}: {self.death.kind} in {self.where}"
 
 
+# Actions whose effect can be counted; each takes a moment, in which a death may fall.
+AIMED_AT = ("once", "site", "conf", "tree", "inside", "rows", "parts", "serve", "ports", "record")
+_AIMED = 5
+
+
 def draw(random: Random, count: int) -> list[Death]:
-    """Draw the deaths of one day."""
-    kinds = random.choices(list(WEIGHTS), list(WEIGHTS.values()), k=count)
-    return [
+    """Draw the deaths of one day: some within chosen actions, the others anywhere."""
+    aimed = [
+        Death(
+            kind=random.choice((Kind.KILL, Kind.KILL, Kind.KILL, Kind.TREE)),
+            within=action,
+            facts=0,
+            after_s=0.0,
+            pause_s=random.uniform(0.0, 0.5),
+        )
+        for action in random.sample(AIMED_AT, _AIMED)
+    ]
+    kinds = random.choices(list(WEIGHTS), list(WEIGHTS.values()), k=count - _AIMED)
+    return aimed + [
         Death(
             kind=kind,
             # One in eight falls anywhere after the start, also before the first fact.
-            facts=random.randint(1, 9) if random.random() > 0.125 else 0,
+            facts=random.randint(1, 20) if random.random() > 0.125 else 0,
             after_s=random.uniform(0.0, 1.2),
             pause_s=random.choice((0.0, random.uniform(0, 0.02), random.uniform(0, 0.25))),
         )
@@ -137,6 +153,15 @@ def strike(pid: int, kind: Kind, random: Random, site: Site | None) -> bool:
 
 def _shuffled(pids: tuple[int, ...], random: Random) -> tuple[int, ...]:
     return tuple(random.sample(pids, len(pids)))
+
+
+def is_at_work(incident: Incident, action: str) -> bool:
+    """Say whether an action was begun and has not ended."""
+    return any(
+        action in step.actions and step.actions[action].state is ActionState.STARTED
+        for run in incident.runs.values()
+        for step in run.steps.values()
+    )
 
 
 def under_way(journal: Journal, incident: Incident) -> str:

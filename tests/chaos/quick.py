@@ -38,7 +38,7 @@ exec 9>"$1.lock"
 flock -n 9 || echo "$BLACKSTART_KEY" >>"$1.doubled"
 sleep 0.1
 echo "$BLACKSTART_KEY" >>"$1"
-sleep 0.1
+sleep 0.3
 """
 _FLAKY = 'test -e "$1" || { echo "not repaired yet" >&2; exit 7; }'
 
