@@ -165,6 +165,16 @@ def thread_sleeps(source: str) -> list[Finding]:
     return list(_sleeps(source, {"time"}))
 
 
+def deaf_waits(source: str) -> list[Finding]:
+    """A provider that does not hear that it has to end holds the driver up for weeks."""
+    return [
+        Finding(node.lineno, "wait_until hears nothing: wait by blackstart.providers.limits")
+        for node in ast.walk(parse(source))
+        if isinstance(node, ast.ImportFrom)
+        and "blackstart.world.clock.wait_until" in _imports(node)
+    ]
+
+
 def _sleeps(source: str, modules: set[str]) -> Iterator[Finding]:
     remedy = "wait for the condition with a deadline (blackstart.world.clock, Event.wait)"
     calls = {f"{module}.sleep" for module in modules}

@@ -54,6 +54,11 @@ SAMPLES: list[tuple[rules.Rule, str, str]] = [
     (rules.raw_dicts, "x: Mapping[str, Part]", "def f(x: Mapping[str, object]): ..."),
     (rules.thread_sleeps, "await asyncio.sleep(1)", "time.sleep(1)"),
     (rules.sleeps, "event.wait(1)", "asyncio.sleep(1)"),
+    (
+        rules.deaf_waits,
+        "from blackstart.providers.limits import wait_within",
+        "from blackstart.world.clock import wait_until",
+    ),
     (rules.late_imports, "import os\n\ndef f(): ...", "def f():\n    import os"),
     (rules.missing_docstrings, '"""A."""\n\ndef f():\n    """Do f."""', '"""A."""\n\ndef f(): ...'),
     (rules.missing_docstrings, '"""A."""\n\ndef _f(): ...', "x = 1"),

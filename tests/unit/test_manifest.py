@@ -91,6 +91,20 @@ def test_nothing_to_ask_is_no_proof(tmp_path: Path, instances: list[dict[str, An
         assert "names no instance that ran" in outcome.summary
 
 
+def test_a_look_from_outside_that_is_ended_before_it_saw_anything_proves_nothing(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(secrets={LOGIN.name: "a:b"}, is_cancelled=True)
+    check = ExpectPublic(
+        public_name="localhost",
+        address="127.0.0.2",
+        ca_certificate="/none",
+        manifest=written(tmp_path),
+        login=LOGIN,
+    )
+    assert isinstance(check.check(stage.context()), Failed)
+
+
 def held(name: str) -> HeldInstance:
     return HeldInstance(id=name, name=name, team="A", state="suspended", port=12080)
 

@@ -262,6 +262,19 @@ def test_a_defect_whose_traceback_finds_no_room_takes_no_driver_along(tmp_path: 
     assert "the traceback could not be kept" in ended.hint
 
 
+def test_a_look_that_is_ended_proves_nothing_whatever_it_says(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "w")
+    journal = journal_in(world)
+    report(journal)
+    reins = free()
+    reins.cancel.set()
+    look = replace(job_on(world, "look.it"), spec=ActionSpec(name="look", use="look.it"))
+    carry_out(house_in(world, journal), journal, look, reins, is_in_doubt=False)
+    ended = journal.read(INCIDENT)[-1].event
+    assert isinstance(ended, ev.ActionEnded)
+    assert ended.outcome == "failed"
+
+
 def test_an_address_that_cannot_be_read_now_refuses_no_message(tmp_path: Path) -> None:
     world = make_world(tmp_path / "w")
     journal = journal_in(world)

@@ -186,8 +186,12 @@ def _ask(house: Installation, journal: Journal, job: Job, check: Check, reins: R
     context = context_of(house, journal, job, reins)
     if job.spec.vantage:
         vantage = house.plan.vantages[job.spec.vantage]
-        return look_from(vantage, house.probe, job.spec.use, job.params, context, house.secrets)
-    return check.check(context)
+        seen = look_from(vantage, house.probe, job.spec.use, job.params, context, house.secrets)
+    else:
+        seen = check.check(context)
+    if reins.are_pulled() and isinstance(seen, Done):  # whatever it says was not seen to its end
+        return Failed(summary="the look was ended before it saw everything", hint=_RETRY)
+    return seen
 
 
 def _look_then_act(

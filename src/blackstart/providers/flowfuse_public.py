@@ -14,10 +14,9 @@ from blackstart.ports.action import Context, Done, Failed, Outcome
 from blackstart.ports.secrets import SecretRef
 from blackstart.providers.flowfuse_api import Ask, is_up, log_in_problem, probe_problem
 from blackstart.providers.flowfuse_checks import nothing_to_ask
+from blackstart.providers.limits import wait_within
 from blackstart.providers.manifest import Instance, read_manifest
-from blackstart.providers.places import seconds_left
 from blackstart.providers.traces import returns_failures
-from blackstart.world.clock import wait_until
 from blackstart.world.http import Response, fetch
 
 _LOOK_EVERY_S = 0.25
@@ -55,10 +54,11 @@ class ExpectPublic:
             login=context.reveal(self.login),
             instances=manifest.ran,
         )
-        limit_s = min(float(self.within_s), seconds_left(context))
-        if not wait_until(look.is_served, timeout_s=limit_s, every_s=_LOOK_EVERY_S):
+        if not wait_within(
+            context, look.is_served, at_most_s=float(self.within_s), every_s=_LOOK_EVERY_S
+        ):
             return Failed(
-                summary="; ".join(look.problems),
+                summary="; ".join(look.problems) or "stopped on request",
                 hint="look at the record, the front (log/front.log) and the platform's log; "
                 "roll the record back if users get something wrong",
             )
@@ -93,7 +93,7 @@ class _Look:
                 self.full = "" if self.problems else self._now()
         except BlackstartError as failure:
             self.problems = (failure.what,)
-        return bool(self.full) or self.context.cancelled()
+        return bool(self.full)
 
     def _platform_problem(self) -> str:
         name, address = self.action.public_name, self.action.address

@@ -38,16 +38,15 @@ from blackstart.providers.flowfuse_database import (
 )
 from blackstart.providers.flowfuse_install import ENTRY
 from blackstart.providers.flowfuse_waves import RanWave, Tier, not_held, say_waves, waves_of
+from blackstart.providers.limits import wait_within
 from blackstart.providers.manifest import read_manifest
 from blackstart.providers.places import (
     Workplace,
     directory_of,
     look_into,
-    seconds_left,
     work_in,
 )
 from blackstart.providers.traces import begin, finding, finish, returns_failures
-from blackstart.world.clock import wait_until
 from blackstart.world.namespaces import residents
 from blackstart.world.process import end, started_ticks
 from blackstart.world.sites import start_inside
@@ -192,9 +191,10 @@ class ExpectStable:
 
         def has_changed() -> bool:
             changed[:] = _differences(first, _picture(work))
-            return bool(changed) or context.cancelled()
+            return bool(changed)
 
-        if wait_until(has_changed, timeout_s=float(self.for_s), every_s=0.5):
+        wait_within(context, has_changed, at_most_s=float(self.for_s), every_s=0.5)
+        if changed or context.cancelled():
             return Failed(
                 summary="; ".join(changed) or "stopped on request",
                 hint="read log/flowfuse.log and the instance's out.log, then start again",
@@ -256,7 +256,7 @@ def _wait_for_platform(work: Workplace, pid: int) -> None:
     def answers_or_ended() -> bool:
         return started_ticks(pid) is None or is_up(asking(work))
 
-    in_time = wait_until(answers_or_ended, timeout_s=seconds_left(work.context), every_s=0.05)
+    in_time = wait_within(work.context, answers_or_ended, every_s=0.05)
     if not in_time or started_ticks(pid) is None:
         raise WorldFailed(
             f"FlowFuse {'ended' if in_time else 'does not answer'}: {_last_lines(log)}",
@@ -292,9 +292,9 @@ def _wait_for_wave(
             if instance_state(work, one.port, one.id)[0] == "running":
                 del waiting[one.id]
         work.context.progress(float(before + len(wave) - len(waiting)), float(total), "instances")
-        return not waiting or work.context.cancelled()
+        return not waiting
 
-    if not wait_until(all_run, timeout_s=seconds_left(work.context), every_s=0.2) or waiting:
+    if not wait_within(work.context, all_run, every_s=0.2):
         names = ", ".join(one.name for one in waiting.values())
         raise WorldFailed(
             f"these instances do not run: {names}",

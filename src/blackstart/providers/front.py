@@ -22,7 +22,8 @@ from blackstart.ports.action import Context, Done, Failed, Finding, Outcome, Par
 from blackstart.providers.front_devices import ExpectKnownDevices
 from blackstart.providers.front_texts import admit_text, hold_text
 from blackstart.providers.front_writes import read_writes
-from blackstart.providers.places import Workplace, directory_of, look_into, seconds_left, work_in
+from blackstart.providers.limits import wait_within
+from blackstart.providers.places import Workplace, directory_of, look_into, work_in
 from blackstart.providers.traces import (
     begin,
     finding,
@@ -31,7 +32,6 @@ from blackstart.providers.traces import (
     has_begun,
     returns_failures,
 )
-from blackstart.world.clock import wait_until
 from blackstart.world.files import write_durably
 from blackstart.world.http import FetchFailed, fetch
 from blackstart.world.namespaces import residents
@@ -222,10 +222,9 @@ def _first_status(work: Workplace, folder: Path, public_name: str) -> int:
         status[0] = answer.status
         return True
 
-    limit_s = min(_UP_WITHIN_S, seconds_left(work.context))
-    if not wait_until(answers, timeout_s=limit_s, every_s=0.03):
+    if not wait_within(work.context, answers, at_most_s=_UP_WITHIN_S, every_s=0.03):
         raise WorldFailed(
-            f"the front did not answer within {limit_s:.0f} s", "read log/front.log of the site"
+            f"the front did not answer within {_UP_WITHIN_S:g} s", "read log/front.log of the site"
         )
     return status[0]
 

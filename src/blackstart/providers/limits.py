@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from blackstart.ports.action import Context
 from blackstart.providers.places import seconds_left
@@ -11,9 +12,12 @@ from blackstart.world.clock import wait_until
 
 
 def wait_within(
-    context: Context, is_so: Callable[[], bool], *, at_most_s: float, every_s: float = 0.1
+    context: Context, is_so: Callable[[], bool], *, at_most_s: float = inf, every_s: float = 0.1
 ) -> bool:
-    """Ask until the answer is yes; False when the time, the deadline or the run is over."""
+    """Ask until the answer is yes; False when the time or the deadline is over, or it has to end.
+
+    A provider waits by this alone: a wait that does not hear that it has to end goes on for weeks.
+    """
     answered = False
 
     def has_ended() -> bool:

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from blackstart.model.errors import WorldFailed
-from blackstart.providers.places import Workplace, seconds_left
-from blackstart.world.clock import wait_until
+from blackstart.providers.limits import wait_within
+from blackstart.providers.places import Workplace
 from blackstart.world.files import write_durably
 from blackstart.world.namespaces import residents
 from blackstart.world.process import end, started_ticks
@@ -164,10 +164,9 @@ def wait_for_promotion(work: Workplace, pid: int, *, tell_progress: bool = True)
             work.context.progress(float(progress.replayed_bytes - seen[0].replayed_bytes), 0.0, "B")
         return not progress.in_recovery
 
-    limit_s = seconds_left(work.context)
-    if not wait_until(is_promoted, timeout_s=limit_s, every_s=0.05):
+    if not wait_within(work.context, is_promoted, every_s=0.05):
         raise WorldFailed(
-            f"PostgreSQL had not finished recovery after {limit_s:.0f} s",
+            "PostgreSQL had not finished recovery when it was ended",
             "read log/postgres.log in the site's folder; it may only need more time",
         )
 

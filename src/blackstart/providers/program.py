@@ -23,7 +23,6 @@ from blackstart.providers.places import (
     directory_of,
     end_started,
     look_into,
-    seconds_left,
     work_in,
 )
 from blackstart.providers.traces import begin, finding, finish, returns_failures
@@ -118,13 +117,7 @@ class Start:
         return started
 
     def _wait_for_page(self, work: Workplace, started: Running) -> None:
-        limit_s = seconds_left(work.context)
-        wait_within(
-            work.context,
-            lambda: not started.is_alive or self._answers(work),
-            at_most_s=limit_s,
-            every_s=0.05,
-        )
+        wait_within(work.context, lambda: not started.is_alive or self._answers(work), every_s=0.05)
         if started.is_alive and self._answers(work):
             return
         what = f"does not answer {self.status} at {self.page}" if started.is_alive else "ended"
