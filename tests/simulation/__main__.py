@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
@@ -26,7 +26,6 @@ from tests.simulation.played import (
 )
 
 T = TypeVar("T")
-_TOLD_AT_MOST = 20
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,21 +39,23 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--story", action="store_true", help="tell the story of a good day too")
     asked = parser.parse_args(arguments)
     began_s = time.monotonic()
+    days: Iterable[Played]
     if asked.deaths:
         story, _, points = asked.deaths.partition(":")
-        days = [play_deaths(int(story), tuple(map(int, points.split(","))))]
+        days = map(play_deaths, [int(story)], [tuple(map(int, points.split(",")))])
     elif asked.until_wrong:
-        days = list(_until_wrong(range(asked.seed, asked.seed + asked.days)))
+        days = _until_wrong(range(asked.seed, asked.seed + asked.days))
     elif asked.every:
         places = [
             (story, point)
             for story in range(len(STORIES))
             for point in range(1, points_of_story(story) + 1, asked.every)
         ]
-        days = list(_at_once(play_death, places))
+        days = _at_once(play_death, places)
     else:
-        days = list(_at_once(play_seed, range(asked.seed, asked.seed + asked.days)))
-    return _say(days, time.monotonic() - began_s, tells_good=asked.story)
+        days = _at_once(play_seed, range(asked.seed, asked.seed + asked.days))
+    played = list(_heard(days))
+    return _say(played, time.monotonic() - began_s, tells_good=asked.story)
 
 
 def _until_wrong(seeds: Sequence[int]) -> Iterator[Played]:
@@ -74,20 +75,27 @@ def _at_once(play: Callable[[T], Played], names: Sequence[T]) -> Iterator[Played
         yield from cores.map(play, names, chunksize=max(1, min(20, len(names) // 40)))
 
 
+def _heard(days: Iterable[Played]) -> Iterator[Played]:
+    """Name each wrong day as soon as it is known: thousands take their time."""
+    for day in days:
+        if day.faults:
+            print(f"WRONG {day.name}: {day.faults[0].splitlines()[0][:200]}", flush=True)
+        yield day
+
+
 def _say(days: Sequence[Played], took_s: float, *, tells_good: bool) -> int:
     wrong = [day for day in days if day.faults]
     told = wrong[:1] or (days[:1] if tells_good else [])
     for day in told:
         print(day.story())
         print()
-    for day in wrong[:_TOLD_AT_MOST]:
-        print(f"WRONG {day.name}: {day.faults[0].splitlines()[0][:200]}")
     counts: Counter[str] = Counter()
     for day in days:
         counts += day.counts
     print(", ".join(f"{name} {count:,}" for name, count in counts.items()))
     print(
-        f"{len(days):,} days in {took_s:.1f} s: {took_s / len(days) * 1000:.1f} s per thousand, "
+        f"{len(days):,} days in {took_s:.1f} s: {took_s / len(days) * 1000:.1f} s per thousand "
+        f"({sum(day.took_s for day in days) / len(days) * 1000:.1f} s of one core's time), "
         f"{len(wrong)} went wrong"
     )
     return 1 if wrong else 0

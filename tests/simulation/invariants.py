@@ -20,6 +20,7 @@ from tests.simulation.day import INCIDENT, Day
 _ASKABLE = {"incident": "Board", "staff": "Chat"}
 _ENDED_WELL = ("verified", "degraded", "skipped")
 _SOON_S = 2.0
+_TOLD_WITHIN_S = 14_400.0  # the longest that a day lets nobody drive, and more
 _ASKED_OFTEN = 20  # a channel that could not say by then stays uncertain
 
 
@@ -33,6 +34,7 @@ def faults_of(day: Day) -> list[str]:
         *_faults_of_deliveries(day),
         *_faults_of_end(day),
         *_faults_of_timers(day),
+        *_faults_of_asking(day),
     ]
 
 
@@ -205,3 +207,22 @@ def _faults_of_timers(day: Day) -> Iterator[str]:
             case _:
                 continue
     yield from (f"{ask} is escalated twice for {was}" for (ask, was), n in seen.items() if n > 1)
+
+
+def _faults_of_asking(day: Day) -> Iterator[str]:
+    """Yield questions of which nobody was told while they were open."""
+    told: dict[str, int] = {}
+    for fact in day.facts:
+        if isinstance(fact.event, ev.NoticeQueued) and fact.event.kind == "asked":
+            told[fact.event.notice] = fact.seq
+    for name, ask in day.incident.asks.items():
+        lasted_s = ((ask.ended_at or day.stage.now()) - ask.opened_at).total_seconds()
+        first = next((fact.seq for fact in day.facts if _opens(fact, name)), 0)
+        person = ask.opened.persons[0] if ask.opened.persons else ""
+        is_told = told.get(f"asked/{name}/staff/person:{person}", 0) > first
+        if person and not is_told and lasted_s > _TOLD_WITHIN_S:
+            yield f"{person} is never told of {name}"
+
+
+def _opens(fact: ev.Fact, ask: str) -> bool:
+    return isinstance(fact.event, ev.AskOpened) and fact.event.ask == ask

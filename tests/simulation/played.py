@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -31,6 +32,7 @@ class Played:
     faults: tuple[str, ...]
     told: tuple[str, ...]
     counts: Counter[str]
+    took_s: float = 0.0  # of one core's time
 
     def story(self) -> str:
         """Return the story of the day, its end, and how to play it again."""
@@ -76,6 +78,7 @@ def _undisturbed(number: int) -> tuple[int, dict[str, object]]:
 
 
 def _judge(name: str, script: Script, judge: Callable[[Day], list[str]]) -> Played:
+    began_s = time.process_time()
     with tempfile.TemporaryDirectory(prefix="blackstart-", dir=_MEMORY) as folder:
         day = make_day(script, Path(folder))
         with _Broken() as broken:
@@ -87,6 +90,7 @@ def _judge(name: str, script: Script, judge: Callable[[Day], list[str]]) -> Play
         faults=tuple(broken.faults),
         told=tuple(day.stage.told),
         counts=_counts_of(day),
+        took_s=time.process_time() - began_s,
     )
 
 

@@ -77,6 +77,7 @@ class World:
     effects: Counter[str] = field(default_factory=Counter)
     ruled_out: set[str] = field(default_factory=set)
     passed: dict[str, bool] = field(default_factory=dict)  # check → whether its newest look did
+    looks: dict[str, int] = field(default_factory=dict)  # check → attempt of that look
     by_hand: set[str] = field(default_factory=set)  # run/step
     tries: Counter[str] = field(default_factory=Counter)
     letters: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -224,11 +225,18 @@ class World:
         self.stage.sleep(fate.takes_s, context.cancelled)
         self.stage.point("check after")
         is_well = fate.ends in ("done", "hanging")
-        self.passed[place_of(context.key)] = is_well
+        self._note_look(context.key, is_well)
         if not is_well:
             return Failed(summary="it does not answer", hint="Look at it.")
         now = context.now().isoformat()
         return Done(summary="it answers", outputs={"first_service_at": now, "recovered_to": now})
+
+    def _note_look(self, key: str, is_well: bool) -> None:
+        """Keep the look of the newest attempt; a sleeper's look reaches nobody."""
+        place, attempt = place_of(key), int(key.rpartition("/")[2])
+        if attempt >= self.looks.get(place, 0):
+            self.looks[place] = attempt
+            self.passed[place] = is_well
 
     # Channels.
 
