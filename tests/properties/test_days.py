@@ -23,7 +23,7 @@ FOUND = {
     2: "a chased question that the staff channel refused broke the driver, again and again",
     45: "a driver that slept through its claim sent and acted beside the one that took over",
 }
-DAYS = 12
+DAYS = 10
 
 # What is done to a copy of the engine: file → what is replaced by what.
 _LATE = (

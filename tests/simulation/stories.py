@@ -58,14 +58,14 @@ WHOLE = Script(
     fate=_fate,
     passage=_passage,
     temper={"stopped": {"by hand": 1}, "gate": {"hold": 1}},
-    calm_s=400.0,
+    delay_s=(200.0, 200.0),  # longer than several deaths hold the work up: who is asked is told
+    calm_s=3_000.0,
 )
 STOOD_DOWN = replace(
     WHOLE,
     seed="stood down",
     fate=_fate_before_the_end,
     temper={"gate": {"stand-down": 1}},
-    delay_s=(60.0, 60.0),  # longer than a death holds the work up: what is asked before is the same
 )
 
 
