@@ -72,6 +72,7 @@ class Crowd:
     planned: set[str] = field(default_factory=set)
     is_looking: bool = False
     refused: int = 0
+    turned_away: set[str] = field(default_factory=set)  # asks whose first answer was refused
     proven_at: list[datetime] = field(default_factory=list)
     left: set[str] = field(default_factory=set)  # run/step that somebody clears away by hand
 
@@ -135,6 +136,7 @@ class Crowd:
             return
         ask = state.asks[name]
         if not self._say(ask, self._choice(ask)):
+            self.turned_away.add(name)
             self.stage.after(300.0, partial(self._answer_calmly, name))
 
     def _answer_calmly(self, name: str) -> None:
@@ -169,6 +171,9 @@ class Crowd:
         return self.order(lambda known, state: answer(known, state, ask.opened.ask, said))
 
     def _speaker(self, ask: AskView) -> str:
+        """Return who was asked; after a refusal (a role may be another's by now) the commander."""
+        if ask.opened.ask in self.turned_away:
+            return "p1"
         return ask.persons[-1] if ask.opened.kind == "question" else ask.persons[0]
 
     def _by_hand(
