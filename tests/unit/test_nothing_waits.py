@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from blackstart.bootstrap import read_incidents
+from blackstart.cli.agent import _Drivers
 from blackstart.engine.acting import Job, Reins, carry_out
 from blackstart.engine.decide import Act, Record, WakeAt, decide, runs_touched
 from blackstart.engine.outbox import deliver
@@ -19,8 +21,8 @@ from blackstart.engine.taking_back import take_back
 from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
 from blackstart.model import steering
-from blackstart.model.errors import BlackstartError, JournalUnavailable, WorldFailed
-from blackstart.model.incident import advance, fold
+from blackstart.model.errors import BlackstartError, JournalFailed, JournalUnavailable, WorldFailed
+from blackstart.model.incident import Incident, advance, fold
 from blackstart.model.runbook import ActionSpec, Runbook
 from blackstart.model.states import IncidentState, StepState
 from blackstart.model.timing import OutageProlonged
@@ -46,6 +48,7 @@ from tests.engine_world import (
     make_world,
     report,
 )
+from tests.mirror_homes import home_at
 from tests.paper_driver import Paper, minutes
 from tests.simulation.procedure import FIRST_PLAN
 from tests.simulation.stories import WHOLE, play_dying_at
@@ -313,3 +316,21 @@ def test_nothing_is_taken_back_by_a_driver_that_has_to_end(tmp_path: Path) -> No
     take_back(house, journal, incident, run, target, step, has_ended)
     assert len([mark for mark in world.done() if "create_environment" in mark]) == 2
     assert fold(journal.read(INCIDENT)).seq == incident.seq
+
+
+def test_an_incident_whose_facts_do_not_fit_is_said_and_holds_up_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop = threading.Event()
+    stop.set()
+    with home_at(tmp_path / "home") as home:
+        report(home.journal)
+        answered = ev.AskAnswered(ask="of nobody", answer="yes", by="p1")
+        home.journal.append(INCIDENT, "p1", [Entry(event=answered)])
+        sound = fold(home.journal.read(INCIDENT)[:1]).reported
+        home.journal.append("another", "watch", [Entry(event=sound)])
+        found = dict(read_incidents(home))
+        _Drivers(home=home, stop=stop)._drive(INCIDENT)
+    assert isinstance(found[INCIDENT], JournalFailed)
+    assert isinstance(found["another"], Incident)
+    assert "Blackstart itself broke: KeyError: 'of nobody'." in capsys.readouterr().err

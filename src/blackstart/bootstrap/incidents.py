@@ -21,7 +21,7 @@ from blackstart.model import events as ev
 from blackstart.model.asks import Answer, Known, answer
 from blackstart.model.authority import require_known
 from blackstart.model.codec import to_bytes
-from blackstart.model.errors import BlackstartError, Refused
+from blackstart.model.errors import BlackstartError, JournalFailed, Refused
 from blackstart.model.incident import Incident, advance, fold
 from blackstart.model.plan import Mode, Plan
 from blackstart.model.runbook import Runbook
@@ -120,6 +120,14 @@ def read_incidents(
             yield name, fold(home.journal.read(name))
         except BlackstartError as error:
             yield name, error
+        except (KeyError, ValueError) as error:  # facts that do not follow from each other
+            yield (
+                name,
+                JournalFailed(
+                    f"The facts of {name} do not fit together ({type(error).__name__}: {error}).",
+                    "See what `blackstart journal verify` says; the other incidents go on.",
+                ),
+            )
 
 
 def order(

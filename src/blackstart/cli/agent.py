@@ -115,7 +115,7 @@ class _Drivers:
             house = house_of(self.home, incident)
             told = partial(self._say, about=incident)
             drive(replace(house, trouble=told), incident, self.stop)
-        except (BlackstartError, *_SHORTAGES) as trouble:
+        except Exception as trouble:  # noqa: BLE001  a defect too is said, redacted, not shouted
             self._say(trouble, incident)
             self.stop.wait(_AGAIN_AFTER_S)
 
@@ -139,4 +139,7 @@ def _sentences(trouble: Exception) -> str:
     named = str(trouble) or type(trouble).__name__
     what = f"This machine or this program ran out of something: {named}."
     hint = "Raise the limit or end what uses it up; it is tried again by itself."
+    if not isinstance(trouble, _SHORTAGES):
+        what = f"Blackstart itself broke: {type(trouble).__name__}: {named}."
+        hint = "This is a defect. `blackstart status` shows where it stands: go on by hand."
     return f"{trace}{WorldFailed(what, hint)}"

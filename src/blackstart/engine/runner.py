@@ -35,7 +35,13 @@ from blackstart.engine.patience import AGAIN_S, Leash
 from blackstart.engine.taking_back import take_back
 from blackstart.engine.telling import Notice
 from blackstart.model import events as ev
-from blackstart.model.errors import JournalFailed, JournalUnavailable, Refused, WorldFailed
+from blackstart.model.errors import (
+    JournalFailed,
+    JournalUnavailable,
+    Refused,
+    Superseded,
+    WorldFailed,
+)
 from blackstart.model.incident import Incident, advance
 from blackstart.model.states import DeliveryState, IncidentState
 from blackstart.ports.crew import Hands, Signal
@@ -215,6 +221,8 @@ def _try(append: Callable[[Incident], object], incident: Incident) -> bool:
     """Append on the state we know; False when facts came in between and it must be decided anew."""
     try:
         append(incident)
+    except Superseded:  # nothing will be better when it is decided anew
+        raise
     except Refused:
         return False
     return True
