@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from blackstart.model.errors import JournalFailed
+from blackstart.model.incident import Incident
 from blackstart.store.sqlite import open_journal
 from blackstart.world.clock import SystemClock, wait_until
 from tests.agent_bench import Agent, Installation, without_root
@@ -44,6 +45,10 @@ def at_work(shop: Installation, *before: str) -> Iterator[Agent]:
 
 def go_on(shop: Installation) -> None:
     (shop.root / "go").touch()
+
+
+def only_restores(incident: Incident) -> bool:
+    return {step for _, step, _ in incident.under_way} == {"restore_data"}
 
 
 def record_of(shop: Installation) -> Path:
@@ -132,6 +137,7 @@ def test_a_record_that_is_gone_or_replaced_ends_the_agent_and_nothing_is_lost(
 
 def test_a_damaged_record_is_said_at_once_and_a_sound_copy_goes_on(shop: Installation) -> None:
     with at_work(shop) as agent:
+        shop.reaches(only_restores)  # what may not be repeated would wait for a person
         agent.process.kill()
         agent.process.wait()
     open_journal(record_of(shop), SystemClock()).close()  # its log goes into it

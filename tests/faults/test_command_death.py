@@ -52,7 +52,9 @@ def test_the_command_dies_with_its_runner_and_is_not_repeated_blindly(tmp_path: 
     pid = killed_in_its_middle(tmp_path, "ALONE")
     assert wait_until(lambda: started_ticks(pid) is None, timeout_s=10)
     context = Stage().context()
-    assert isinstance(running(str(tmp_path)).inspect(context), Unknown)
+    found = running(str(tmp_path)).inspect(context)
+    assert isinstance(found, Unknown)
+    assert found.for_good
     assert isinstance(running(str(tmp_path), repeatable=True).inspect(context), Partial)
 
 

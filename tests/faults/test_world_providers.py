@@ -46,6 +46,7 @@ def test_work_that_was_done_before_the_time_was_over_is_shown_not_repeated(tmp_p
     failed = failure_of(work.perform(Stage().context(limit_s=0.7)))
     assert "it may have done its work, or a part of it" in failed.summary
     assert "is not repeatable, the plan says" in failed.hint
+    assert failed.is_held
     assert "finish the step by hand" in failed.hint
     assert (tmp_path / "effect").read_text() == "done\n"
     assert isinstance(work.inspect(Stage().context()), Unknown)  # nobody performs it by himself

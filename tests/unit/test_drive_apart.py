@@ -10,17 +10,14 @@ from typing import ClassVar
 
 import pytest
 
-from blackstart.engine.decide import Act, decide
 from blackstart.engine.runner import drive
 from blackstart.engine.telling import notices
-from blackstart.model import events as ev
 from blackstart.model.asks import Answer, answer
 from blackstart.model.errors import Refused
 from blackstart.model.incident import Incident, fold
 from blackstart.model.runbook import MANUAL, ActionSpec, NoticeSpec, Runbook, StepSpec
 from blackstart.model.states import IncidentState, StepState
-from blackstart.ports.action import Context, Finding, Outcome, Unknown
-from blackstart.ports.journal import Entry
+from blackstart.ports.action import Context, Outcome
 from tests.engine_verbs import VERBS, Touch
 from tests.engine_world import (
     ANSWERS,
@@ -171,67 +168,6 @@ def test_users_hear_again_when_they_were_promised_to(tmp_path: Path) -> None:
 
     assert news(soon - timedelta(seconds=1)) == []
     assert news(soon) == ["update/1/users/affected"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mute(Touch):
-    """An action of whose work nobody can see anything."""
-
-    outputs: ClassVar = {"value": "what was given"}
-
-    def inspect(self, context: Context) -> Finding:
-        """Say that it cannot be seen."""
-        return Unknown(note="the host does not answer")
-
-
-def twice_allowed(runbook: Runbook) -> Runbook:
-    steps = tuple(
-        replace(step, do=tuple(replace(a, attempts=2, limit_s=0.5) for a in step.do))
-        if step.name == "create_environment"
-        else step
-        for step in runbook.steps
-    )
-    return replace(runbook, steps=steps)
-
-
-def test_what_nobody_can_see_is_never_performed_again_by_itself(tmp_path: Path) -> None:
-    verbs = {**VERBS, "touch.it": Mute}
-    world = make_world(tmp_path / "w", verbs, change=twice_allowed)
-    journal = journal_in(world)
-    report(journal)
-    drive_to_end(
-        world,
-        journal,
-        says={"acknowledge": "acknowledged"},
-        is_enough=lambda i: "decision" in i.asks,
-    )
-    incident = fold(journal.read(INCIDENT))
-    run = next(iter(incident.runs))
-    key = f"{run}/create_environment/site/1"
-    begun: list[ev.Event] = [
-        ev.RecoveryActivated(by="p1", option="rebuild", why="", facts=(), how="command"),
-        ev.StepStarted(run=run, step="create_environment"),
-        ev.ActionStarted(run=run, step="create_environment", action="site", attempt=1, key=key),
-    ]
-    journal.append(INCIDENT, "died", [Entry(event=e) for e in begun])
-    stopped = drive_to_end(
-        world,
-        journal,
-        says={},
-        is_enough=lambda i: any(ask.opened.kind == "stopped" for ask in i.open_asks()),
-    )
-    view = next(iter(stopped.runs.values())).action("create_environment", "site")
-    assert view.in_doubt
-    assert view.attempt == 1
-    assert not [name for name in world.done() if "~site~" in name]
-    # a person orders another attempt: the old key is looked at before anything is done
-    give(world, journal, lambda _, __: (ev.StepStarted(run=run, step="create_environment"),))
-    acts = [
-        d
-        for d in decide(world.plan, world.runbooks, fold(journal.read(INCIDENT)), stopped.last_at)
-        if isinstance(d, Act) and d.action == "site"
-    ]
-    assert [(a.attempt, a.is_in_doubt, a.is_begun) for a in acts] == [(1, True, False)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

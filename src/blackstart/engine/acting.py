@@ -168,8 +168,8 @@ def safely(house: Installation, job: Job, act: Callable[[], T]) -> T | Failed:
 def _not_seen(job: Job) -> Failed:
     return Failed(
         summary=f"nobody could see how {job.spec.use} ended",
-        hint="Look at the place yourself. Then retry, which looks again before it does anything, "
-        "or finish the step by hand.",
+        hint="Look at the place yourself. Then finish the step by hand, or take it back "
+        "(`step undo`) so that it is done anew. A retry looks again before it does anything.",
     )
 
 
@@ -215,7 +215,7 @@ def _look_then_act(
         if isinstance(finding, Running | Unknown):
             if reins.cancel.is_set() and isinstance(action, Cancellable):
                 return job, _end_in_the_world(action, context_of(house, journal, job, reins))
-            is_late = isinstance(finding, Unknown) and left_s() <= 0
+            is_late = isinstance(finding, Unknown) and (finding.for_good or left_s() <= 0)
             if is_late or reins.halt.wait(_LOOK_AGAIN_S) or reins.cancel.is_set():
                 return job, None
             continue
@@ -295,6 +295,7 @@ def _ended(house: Installation, job: Job, outcome: Outcome, *, in_doubt: bool) -
         summary=house.redact(outcome.summary),
         hint=house.redact(outcome.hint) if isinstance(outcome, Failed) else "",
         in_doubt=in_doubt,
+        held=isinstance(outcome, Failed) and outcome.is_held,
     )
 
 

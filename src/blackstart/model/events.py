@@ -240,7 +240,8 @@ class ActionEnded:
     `degraded`: it is done, and this is less than it should be.
 
     `in_doubt`: it counts as failed because nobody could see how it ended; nothing may be
-    performed again before somebody has looked.
+    performed again before somebody has looked. `held`: how it ended is known, and it may not be
+    tried again before a person orders it.
     """
 
     run: str
@@ -255,6 +256,7 @@ class ActionEnded:
     hint: str = ""
     in_doubt: bool = False
     degraded: str = ""
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -194,7 +194,7 @@ def _action_ended(incident: Incident, at: datetime, event: ev.ActionEnded) -> No
     action.degraded = event.degraded
     action.in_doubt = event.in_doubt
     incident.under_way.pop((event.run, event.step, event.action), None)
-    action.is_held = event.in_doubt or action.cancel is not None
+    action.is_held = event.in_doubt or event.held or action.cancel is not None
 
 
 def _measure_taken(incident: Incident, _at: datetime, event: ev.MeasureTaken) -> None:

@@ -50,11 +50,13 @@ class Failed:
     """It is not, and nothing more will happen by itself: what was seen, and what to do.
 
     `subject` names what was judged and found bad (a restore point, say), when something was.
+    `is_held`: it may not be tried again before a person orders it, whatever the plan allows.
     """
 
     summary: str
     hint: str
     subject: str = ""
+    is_held: bool = False
     evidence: tuple[str, ...] = ()
     sightings: tuple[Sighting, ...] = ()
 
@@ -82,9 +84,13 @@ class NotDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """The world does not answer; nothing may be concluded and nothing performed."""
+    """The world does not answer; nothing may be concluded and nothing performed.
+
+    `for_good`: waiting will not show more, so a person is asked at once.
+    """
 
     note: str
+    for_good: bool = False
 
 
 Outcome: TypeAlias = Done | Failed

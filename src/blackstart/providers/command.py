@@ -142,7 +142,8 @@ class Run:
         if isinstance(found, Partial) and not self.repeatable:
             return Unknown(
                 note=f"{self.argv[0]} was begun and its end is not known; the plan does not say "
-                "that it may be repeated"
+                "that it may be repeated",
+                for_good=True,
             )
         return found
 
@@ -203,6 +204,7 @@ class Run:
             summary=f"{cut.what}; it may have done its work, or a part of it.",
             hint=f"look what it did: it {again}. Then retry, or finish the step by hand; if it is "
             "only slow, allow it more time (`limit`)",
+            is_held=not self.repeatable,
             evidence=(context.keep(f"{Path(self.argv[0]).name}.txt", cut.out + cut.err),),
         )
 

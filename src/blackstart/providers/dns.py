@@ -97,7 +97,10 @@ class Update:
         if not mark.is_of_attempt(context):
             return NotDone(note=f"the mark of {self.name} {self.type} is not of this key")
         if now.values != wanted:
-            return Unknown(note=f"it was changed with this key, and since then by others to {now}")
+            return Unknown(
+                note=f"it was changed with this key, and since then by others to {now}",
+                for_good=True,
+            )
         return self._done(mark, ())
 
     @returns_failures

@@ -158,7 +158,10 @@ class Update:
             return Partial(note=f"{len(ours)} of {len(found)} records were changed")
         others = [str(one) for one, holds in ours if not holds]
         if others:
-            return Unknown(note=f"{', '.join(others)}: changed with this key, since then by others")
+            return Unknown(
+                note=f"{', '.join(others)}: changed with this key, since then by others",
+                for_good=True,
+            )
         if self._first_that_differs(_by_zone(entries), context, within_s=0.0):
             return Partial(note="changed, and not yet answered by every name server")
         return self._done(entries)
