@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from blackstart.sandbox.injection import Injection, degrades, living
 from blackstart.sandbox.injections._stray import STRAY, open_stray
@@ -34,15 +35,18 @@ def come_back(layout: Layout, stop: threading.Event) -> None:
     pki = make_pki(layout.pki)
     stray = open_stray(layout, (443, 12080), status=200, body="the old platform", pki=pki)
     kept = load_secrets(layout.secrets)
-    # From its own address, and from the one that the new database lets in for replication.
-    tried = [
-        _write(site, role, password, extra)
+    # From its own address, and from the one that the new database lets in for replication; all at
+    # once, for a wall that drops packets takes each attempt seconds and the drill may be over then.
+    ways = [
+        (site, role, password, extra)
         for site in (stray, living(layout, ELSEWHERE))
         for role, password, extra in (
             (DATABASE_ROLE, kept.database_password, ""),
             (REPLICATION_ROLE, kept.replication_password, " replication=database"),
         )
     ]
+    with ThreadPoolExecutor(len(ways)) as pool:
+        tried = list(pool.map(lambda way: _write(*way), ways))
     put_file(layout.root / _TRIED, "\n".join(tried))
     stop.wait()
 
