@@ -22,6 +22,7 @@ class SetClock:
     def __init__(self) -> None:
         self.present = START
         self._passed_s = 0.0
+        self._suspended_s = 0.0
 
     def now(self) -> datetime:
         return self.present
@@ -29,9 +30,17 @@ class SetClock:
     def monotonic_s(self) -> float:
         return self._passed_s
 
+    def boottime_s(self) -> float:
+        return self._passed_s + self._suspended_s
+
     def move(self, seconds: float) -> None:
         """Let time pass."""
         self._passed_s += seconds
+        self.set_by(seconds)
+
+    def suspend(self, seconds: float) -> None:
+        """Let the machine sleep: its monotonic clock stands still meanwhile."""
+        self._suspended_s += seconds
         self.set_by(seconds)
 
     def set_by(self, seconds: float) -> None:

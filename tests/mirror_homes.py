@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from blackstart.bootstrap.home import Home, open_home
+from blackstart.bootstrap.restoring import Restored, restore
 from blackstart.model.errors import MirrorFailed
 from blackstart.ports.depot import Depot
 from blackstart.ports.roster import AffectedPerson
@@ -40,6 +41,38 @@ def fill(home: Home) -> None:
     home.journal.append("i1", "p1", [notice(("u1", "u2"))])
     home.evidence.keep("plan.yaml", b"blackstart: 1\n")
     home.secrets.put("r1", "database", "a secret of the run")
+
+
+class Pause:
+    """A signal whose waits are over at once; what goes on meanwhile is `act`."""
+
+    def __init__(self, act: Callable[[float], object] = lambda _: None) -> None:
+        self._act = act
+        self.waited_s: list[float] = []
+
+    def wait(self, timeout_s: float | None = None, /) -> bool:
+        assert timeout_s is not None
+        self.waited_s.append(timeout_s)
+        self._act(timeout_s)
+        return False
+
+    def set(self) -> None:
+        raise AssertionError("nobody sets it")
+
+    def clear(self) -> None:
+        raise AssertionError("nobody sets it")
+
+    def is_set(self) -> bool:
+        return False
+
+
+def bring_back(
+    source: str, home: Path, *, key: Path | None = None, accept_loss: bool = False
+) -> Restored:
+    """Restore without waiting: the old host does nothing meanwhile."""
+    return restore(
+        source, home, key=key, accept_loss=accept_loss, tell=lambda _: None, pause=Pause()
+    )
 
 
 class Dying:

@@ -21,6 +21,9 @@ class TwoClocks:
     def monotonic_s(self) -> float:
         return self._passed_s
 
+    def boottime_s(self) -> float:
+        return self._passed_s
+
     def pass_s(self, seconds: float) -> None:
         self._wall += timedelta(seconds=seconds)
         self._passed_s += seconds

@@ -12,7 +12,7 @@ import pytest
 
 from blackstart.bootstrap.home import Home
 from blackstart.bootstrap.mirrors import PLACES_FILE
-from blackstart.bootstrap.restoring import restore, verified_mirrors
+from blackstart.bootstrap.restoring import verified_mirrors
 from blackstart.model.errors import JournalFailed, MirrorFailed, Refused, Superseded, Unready
 from blackstart.model.events import INSTALLATION, RecordRestored
 from blackstart.ports.secrets import SecretRef
@@ -20,7 +20,7 @@ from blackstart.store.mirror_form import Claim, generation_key, opened, written
 from blackstart.store.mirror_reading import read_mirror
 from blackstart.world.depot_folder import FolderDepot
 from tests.journals import attempts_of, entries, notice
-from tests.mirror_homes import ADA, Dying, fill, home_at, shipper_of
+from tests.mirror_homes import ADA, Dying, bring_back, fill, home_at, shipper_of
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def back(place: Path, home: Path, key: Path | None = None, *, accept_loss: bool = False) -> None:
-    restore(f"dir:{place}", home, key=key, accept_loss=accept_loss)
+    bring_back(f"dir:{place}", home, key=key, accept_loss=accept_loss)
 
 
 def test_everything_comes_back_and_goes_on(tmp_path: Path, place: Path) -> None:
@@ -41,7 +41,7 @@ def test_everything_comes_back_and_goes_on(tmp_path: Path, place: Path) -> None:
         facts = {chain: old.journal.read(chain) for chain in old.journal.chains()}
         deliveries = old.journal.deliveries("i1")
         plan = old.evidence.keep("plan.yaml", b"blackstart: 1\n")
-    came = restore(
+    came = bring_back(
         f"dir:{place}", tmp_path / "new", key=tmp_path / "old" / "secrets.key", accept_loss=False
     )
     assert (came.generation, came.facts, came.files.missing) == (2, 6, ())
@@ -199,7 +199,7 @@ def test_the_key_never_lies_at_the_mirror_and_a_wrong_one_is_refused(
     wrong.write_bytes(b"x" * 32)
     with pytest.raises(Refused, match="is not the one that sealed"):
         back(place, tmp_path / "new", wrong)
-    came = restore(f"dir:{place}", tmp_path / "new", key=None, accept_loss=False)
+    came = bring_back(f"dir:{place}", tmp_path / "new", key=None, accept_loss=False)
     assert came.lacks_key
     with home_at(tmp_path / "new") as new, pytest.raises(Unready, match="the key"):
         new.secrets.reveal(SecretRef("secret:run/r1/database"))
@@ -354,7 +354,7 @@ def test_a_restored_home_is_not_made_over_one_in_use(tmp_path: Path, place: Path
     with pytest.raises(MirrorFailed, match="There is no mirror"):
         back(tmp_path / "empty", tmp_path / "new")
     with pytest.raises(Refused, match="is no place for a mirror"):
-        restore("ftp://x", tmp_path / "new", key=None, accept_loss=False)
+        bring_back("ftp://x", tmp_path / "new", key=None, accept_loss=False)
 
 
 def test_bringing_back_can_be_begun_again_after_it_died(tmp_path: Path, place: Path) -> None:
@@ -366,7 +366,7 @@ def test_bringing_back_can_be_begun_again_after_it_died(tmp_path: Path, place: P
     (tmp_path / ".new.restoring" / "journal.db").write_bytes(b"half")
     claim = Claim(generation=2, claimant="died", host="h", at_ms=0)
     assert FolderDepot(place).put_new(generation_key(2), written(claim))
-    came = restore(f"dir:{place}", tmp_path / "new", key=None, accept_loss=False)
+    came = bring_back(f"dir:{place}", tmp_path / "new", key=None, accept_loss=False)
     assert (came.generation, came.facts) == (3, 6)
     assert not (tmp_path / ".new.restoring").exists()
 
@@ -381,7 +381,7 @@ def test_the_places_come_back_too(tmp_path: Path, place: Path) -> None:
             old.mirrors.add(f"dir:{folder}")
         shipper_of(old, FolderDepot(place)).ship()
     shutil.rmtree(gone)
-    came = restore(f"dir:{place}", tmp_path / "new", key=None, accept_loss=False)
+    came = bring_back(f"dir:{place}", tmp_path / "new", key=None, accept_loss=False)
     assert came.reached == (f"dir:{other}",)
     (unreached,) = came.unreached
     assert unreached.startswith(f"dir:{gone} (")

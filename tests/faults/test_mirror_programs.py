@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from blackstart.bootstrap.restoring import restore
 from blackstart.model.errors import Superseded
 from tests.journals import attempts_of
-from tests.mirror_homes import home_at
+from tests.mirror_homes import bring_back, home_at
 from tests.s3_server import ACCESS, SECRET, s3_server
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +80,7 @@ def test_a_host_killed_while_it_writes_loses_no_more_than_the_goal(
             )
         started = stack.enter_context(writer(tmp_path / "old", place))
         acknowledged = written_until_killed(started, 2.0)
-        came = restore(place, tmp_path / "new", key=None, accept_loss=False)
+        came = bring_back(place, tmp_path / "new", key=None, accept_loss=False)
         with home_at(tmp_path / "new") as new:
             back = attempts_of(new.journal, "i1")
             assert back == list(range(1, len(back) + 1))
@@ -101,7 +100,7 @@ def test_a_host_that_was_stopped_and_wakes_after_it_was_replaced_writes_nothing(
         lines_of(started, 50)
         os.kill(started.pid, signal.SIGSTOP)
         stopped_at = time.monotonic()
-        restore(place, tmp_path / "new", key=None, accept_loss=False)
+        bring_back(place, tmp_path / "new", key=None, accept_loss=False)
         with home_at(tmp_path / "old") as old:
             before = len(old.journal.read("i1"))
         while time.monotonic() - stopped_at < 5.5:  # its last answer from a mirror is stale then

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from blackstart.model.errors import MirrorFailed, Refused, Superseded
 from blackstart.store.database import Database
 from blackstart.store.mirror_form import Claim, generation_key, written
-from blackstart.store.tenure import FRESH_S, Tenure
+from blackstart.store.tenure import FRESH_S, STOPPED_WITHIN_S, Tenure
 from blackstart.world.clock import wait_until
 from blackstart.world.depot_folder import FolderDepot
 from tests.journals import SetClock
@@ -156,13 +156,68 @@ def test_a_recovery_goes_on_while_its_mirrors_are_dead_and_is_told_when_they_are
     assert wait_until(is_told, timeout_s=10)
 
 
+@pytest.mark.parametrize("way", [SetClock.move, SetClock.suspend])  # frozen, or machine asleep
 def test_whoever_slept_while_the_mirrors_are_dead_is_refused(
-    database: Database, clock: SetClock, depots: tuple[Switched, Switched]
+    database: Database,
+    clock: SetClock,
+    depots: tuple[Switched, Switched],
+    way: Callable[[SetClock, float], None],
 ) -> None:
     tenure = Tenure(database, depots, clock)
     tenure.confirm()
     for depot in depots:
         depot.is_silent = True
-    clock.move(3600)
+    way(clock, 3600)
     with pytest.raises(Refused, match="No mirror answers"):
+        tenure.confirm()
+
+
+@pytest.mark.parametrize("jump_s", [90, 3600, -3600])
+def test_a_clock_that_is_set_stops_no_recovery_whose_mirrors_are_dead(
+    database: Database, clock: SetClock, depots: tuple[Switched, Switched], jump_s: float
+) -> None:
+    tenure = Tenure(database, depots, clock)
+    tenure.confirm()
+    for depot in depots:
+        depot.is_silent = True
+    for _ in range(3):
+        clock.set_by(jump_s)
+        tenure.confirm()
+        if tenure._aside is not None:
+            tenure._aside.join()
+    assert [depot.asked for depot in depots] == [4, 4]
+
+
+@pytest.mark.parametrize("jump_s", [90, -90])
+def test_a_clock_that_is_set_makes_the_mirrors_be_asked(
+    database: Database, clock: SetClock, depots: tuple[Switched, Switched], jump_s: float
+) -> None:
+    tenure = Tenure(database, depots, clock)
+    tenure.confirm()
+    depots[0].take_over()
+    clock.set_by(jump_s)  # a paused virtual machine knows of its sleep by nothing else
+    with pytest.raises(Superseded, match="as generation 2"):
+        tenure.confirm()
+
+
+def test_an_answer_from_before_a_taking_over_holds_no_longer_than_that_is_waited_for(
+    database: Database, clock: SetClock, tmp_path: Path
+) -> None:
+    class Slow(Switched):
+        def keys(self, folder: str) -> tuple[str, ...]:
+            found = super().keys(folder)
+            if self.asked == 1:
+                self.take_over()
+                clock.move(3.9)  # the answer, of before, is long under way
+            return found
+
+    (tmp_path / "slow").mkdir()
+    depot = Slow(tmp_path / "slow")
+    depot.begin()
+    tenure = Tenure(database, (depot,), clock)
+    tenure.confirm()
+    clock.move(FRESH_S - 0.1)
+    tenure.confirm()  # so a shorter wait would not do
+    clock.move(STOPPED_WITHIN_S - 3.9 - (FRESH_S - 0.1))
+    with pytest.raises(Superseded, match="as generation 2"):
         tenure.confirm()

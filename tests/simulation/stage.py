@@ -119,6 +119,10 @@ class Stage:
         """Return seconds on a clock that never jumps."""
         return self.now_s
 
+    def boottime_s(self) -> float:
+        """Return the same: nothing is suspended here."""
+        return self.now_s
+
     def at_s(self, moment: datetime) -> float:
         """Return when, on the virtual clock, the wall clock shows that moment."""
         return (moment - BEGAN).total_seconds() - self.shift_s

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from blackstart.bootstrap.restoring import restore
 from blackstart.model import events as ev
 from blackstart.world.depot_folder import FolderDepot
 from tests.engine_world import (
@@ -21,7 +20,7 @@ from tests.engine_world import (
     make_world,
     report,
 )
-from tests.mirror_homes import home_at, shipper_of
+from tests.mirror_homes import bring_back, home_at, shipper_of
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +53,7 @@ def test_what_the_lost_host_did_unrecorded_is_looked_at_and_not_repeated(
     drive_to_end(world, journal_in(world))
     assert not written_twice(world.marks)
     if how == "restored":
-        restore(f"dir:{place}", new, key=None, accept_loss=False)
+        bring_back(f"dir:{place}", new, key=None, accept_loss=False)
     else:  # what anybody does who copies the file: nothing says that its end is missing
         new.mkdir()
         shutil.copy(tmp_path / "copy.db", new / "journal.db")

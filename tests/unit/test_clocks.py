@@ -33,6 +33,18 @@ def after(seconds: float) -> datetime:
     return AT + timedelta(seconds=seconds)
 
 
+def test_the_clock_that_goes_on_in_a_sleeping_machine_never_falls_behind_and_is_not_set() -> None:
+    clock = SystemClock()
+    apart_s = clock.boottime_s() - clock.monotonic_s()  # how long this machine has slept
+    uptime_s = float(Path("/proc/uptime").read_text("ascii").split()[0])  # sleep included
+    assert abs(clock.boottime_s() - uptime_s) < 5.0
+    assert apart_s > -0.001
+    clocks = TwoClocks()
+    steady = SteadyClock(clocks)
+    clocks.set_by_s(HOUR_S)
+    assert steady.boottime_s() == clocks.boottime_s() == 1_000.0
+
+
 def test_it_shows_the_machine_s_time_while_that_is_sound() -> None:
     clocks = TwoClocks()
     steady = SteadyClock(clocks)

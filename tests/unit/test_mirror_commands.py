@@ -39,10 +39,14 @@ def old(tmp_path: Path, place: Path) -> Path:
     return tmp_path / "old"
 
 
-def test_a_mirror_is_added_shown_and_gone_on_from(tmp_path: Path, place: Path, old: Path) -> None:
+def test_a_mirror_is_added_shown_and_gone_on_from(
+    tmp_path: Path, place: Path, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown = blackstart("journal", "mirrors", "--home", old, "--verify")
     assert f"mirror dir:{place}: up to date" in shown.output
     assert f"dir:{place}: whole, and the same as the record here" in shown.output
+    (tmp_path / "moved").write_text("100000")  # more than a day later: nobody is waited for
+    monkeypatch.setenv("BLACKSTART_REHEARSAL_CLOCK", str(tmp_path / "moved"))
     came = blackstart(
         "journal",
         "restore",
@@ -55,6 +59,7 @@ def test_a_mirror_is_added_shown_and_gone_on_from(tmp_path: Path, place: Path, o
     assert came.exit_code == 0, came.output
     assert "is back as generation 2: 3 facts." in came.output
     assert "is missing: at most" in came.output
+    assert "Waiting" not in came.output
     assert heads_in(came.output)[0].seq == 3
     assert (tmp_path / "new" / "secrets.key").read_bytes() == (old / "secrets.key").read_bytes()
     again = blackstart("journal", "mirrors", "--home", tmp_path / "new", "--json")

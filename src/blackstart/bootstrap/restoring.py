@@ -3,7 +3,8 @@
 
 The order matters. First everything is read, rebuilt and verified aside: a mirror that is no good
 must not stop an installation that may still live. Then the generation is raised, which does stop
-it; then what it shipped until that moment is read once more. The folder gets its name last.
+it, within seconds: they are waited for unless it is long dead. Then what it shipped until that
+moment is read once more. The folder gets its name last.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -26,19 +27,31 @@ from blackstart.model.events import INSTALLATION, Fact, IncidentReported, Record
 from blackstart.model.heads import Head, head_of
 from blackstart.model.incident import fold
 from blackstart.model.states import IncidentState
+from blackstart.ports.clock import Clock
+from blackstart.ports.crew import Signal
 from blackstart.ports.depot import Depot
 from blackstart.ports.journal import Entry
 from blackstart.store.mirror_files import KEY_FILE, key_fingerprint
 from blackstart.store.mirror_form import Claim, generation_key, written
-from blackstart.store.mirror_reading import Held, newest_generation, owner_of, read_mirror
+from blackstart.store.mirror_reading import (
+    Held,
+    alive_of,
+    newest_generation,
+    owner_of,
+    read_mirror,
+)
 from blackstart.store.mirror_restoring import FilesBack, rebuild_files, rebuild_record
 from blackstart.store.schema import from_ms, to_ms
 from blackstart.store.secretbox import SealedBox, open_secret_box
+from blackstart.store.tenure import STOPPED_WITHIN_S
 from blackstart.world.clock import clock_of
 from blackstart.world.files import sync_folder, write_durably
 from blackstart.world.random import nonce
 
 _READ_AGAIN = 5  # times, while the old installation still ships
+_LONG_DEAD = timedelta(days=1)  # its clock and ours may lie hours apart, and waiting is cheap
+
+Tell = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +74,30 @@ class Restored:
     unreached: tuple[str, ...] = field(default_factory=tuple)
 
 
-def restore(source: str, home: Path, *, key: Path | None, accept_loss: bool) -> Restored:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TakenOver:
+    """What the mirror held at last, our claim as of then, and what went wrong elsewhere, or ""."""
+
+    held: Held
+    claim: Claim
+    others: dict[str, str]
+
+
+def restore(
+    source: str, home: Path, *, key: Path | None, accept_loss: bool, tell: Tell, pause: Signal
+) -> Restored:
     """Bring the installation that is mirrored at `source` back in the folder `home`.
 
+    `tell` is given one sentence when the old host has to be waited for, by a wait on `pause`.
     Raises Refused for a folder in use or a wrong key, MirrorFailed for a mirror that is no good.
     """
     draft = _draft_of(home)
     depot = depot_of(source, open_secret_box(draft).reveal)
     held = _readable(depot, accept_loss=accept_loss)
     _take_key(held, key, draft)
-    held, claim = _taken_over(depot, held, draft)
+    taken = _taken_over(source, depot, held, draft, lambda: _wait_out(tell, pause))
+    held, claim, others = taken.held, taken.claim, taken.others
     files = rebuild_files(depot, held, draft)
-    others = dict(_take_over_elsewhere(source, held, claim, open_secret_box(draft)))
     _write_places(draft, source, others)
     heads = tuple(_record_it(draft, depot, held, claim.generation, files))
     if home.exists():
@@ -104,8 +129,11 @@ def _draft_of(home: Path) -> Path:
     return draft
 
 
-def _taken_over(depot: Depot, held: Held, draft: Path) -> tuple[Held, Claim]:
-    """Rebuild the record, raise the generation, and rebuild it with what came until then."""
+def _taken_over(
+    source: str, depot: Depot, held: Held, draft: Path, wait_out: Callable[[], None]
+) -> _TakenOver:
+    """Rebuild the record, raise the generation everywhere, wait until the old host has stopped,
+    and rebuild the record with what came until then."""
     clock = clock_of(os.environ)
     claim = Claim(
         generation=held.generation + 1,
@@ -132,13 +160,45 @@ def _taken_over(depot: Depot, held: Held, draft: Path) -> tuple[Held, Claim]:
             f"Somebody else brings this installation back from {depot.name} at this moment.",
             "Find out who, before two of you drive one recovery; then repeat if it is to be you.",
         )
+    secrets = open_secret_box(draft)
+    others = dict(_take_over_elsewhere(source, held, claim, secrets))
+    if not _is_long_dead(source, held, secrets, clock):
+        wait_out()
+    held = _read_to_its_end(depot, held, rebuild)
+    return _TakenOver(
+        held=held, claim=msgspec.structs.replace(claim, at_ms=to_ms(clock.now())), others=others
+    )
+
+
+def _read_to_its_end(depot: Depot, held: Held, rebuild: Callable[[Held], None]) -> Held:
+    """Rebuild the record with what came since it was read; return what the mirror holds now."""
     for _ in range(_READ_AGAIN):
         newer = read_mirror(depot)
         if newer.newest == held.newest:
             break
         held = newer
         rebuild(held)
-    return held, msgspec.structs.replace(claim, at_ms=to_ms(clock.now()))
+    return held
+
+
+def _wait_out(tell: Tell, pause: Signal) -> None:
+    """Wait until the old host has certainly looked at a mirror, and so was stopped."""
+    tell(f"Waiting {STOPPED_WITHIN_S:.0f} s until the old host has certainly stopped.")
+    pause.wait(STOPPED_WITHIN_S)
+
+
+def _is_long_dead(source: str, held: Held, secrets: SealedBox, clock: Clock) -> bool:
+    """Say whether its last sign of life is old at every mirror; what cannot be told is not old."""
+    last_ms = max(held.newest.taken_ms, held.claims[-1].at_ms)
+    for place in {source, *held.newest.mirrors}:
+        try:
+            sign = alive_of(depot_of(place, secrets.reveal), held.newest.generation)
+        except BlackstartError:
+            return False
+        if sign is None:
+            return False
+        last_ms = max(last_ms, sign.at_ms)
+    return clock.now() - from_ms(last_ms) > _LONG_DEAD
 
 
 def _readable(depot: Depot, *, accept_loss: bool) -> Held:

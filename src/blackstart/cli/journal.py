@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,9 +136,15 @@ def mirror(home: Path, place: str) -> None:
 @as_json
 def restore(source: str, new: Path, key: Path | None, accept_loss: bool, in_json: bool) -> None:
     """Bring the installation back from its mirror FROM, here, and take over from the old one."""
-    came = restore_from(source, new, key=key, accept_loss=accept_loss)
+
+    def tell(text: str) -> None:
+        click.secho(text, fg="yellow", err=True)
+
+    came = restore_from(
+        source, new, key=key, accept_loss=accept_loss, tell=tell, pause=threading.Event()
+    )
     opened = open_home(new)
-    opened.mirrors.ship_once(lambda told: click.secho(told, fg="yellow", err=True))
+    opened.mirrors.ship_once(tell)
     if in_json:
         click.echo(to_bytes(came))
         return

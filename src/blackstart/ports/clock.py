@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Wall time for the record and monotonic time for durations."""
+    """Wall time for the record, monotonic time for durations, boot time for what slept."""
 
     def now(self) -> datetime:
         """Return the present moment, in UTC, to the millisecond."""
@@ -16,4 +16,8 @@ class Clock(Protocol):
 
     def monotonic_s(self) -> float:
         """Return seconds on a clock that never jumps."""
+        ...
+
+    def boottime_s(self) -> float:
+        """Return seconds on a clock that never jumps, and goes on while the machine sleeps."""
         ...

@@ -88,7 +88,7 @@ def read_mirror(depot: Depot) -> Held:
                 owner=owner,
                 claims=claims,
                 way=way,
-                alive=_alive(depot, place[0]),
+                alive=alive_of(depot, place[0]),
                 passed_over=tuple(passed_over),
             )
         if problem:  # else it was left unfinished: the next one would have completed it
@@ -99,7 +99,8 @@ def read_mirror(depot: Depot) -> Held:
     )
 
 
-def _alive(depot: Depot, generation: int) -> Alive | None:
+def alive_of(depot: Depot, generation: int) -> Alive | None:
+    """Return the sign of life of a generation, None when there is no readable one."""
     key = alive_key(generation)
     whole = depot.fetch(key)
     try:

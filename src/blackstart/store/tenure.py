@@ -6,6 +6,9 @@ recorded before it begins, that is before each effect. The answer of any one mir
 holds for a few seconds. When no mirror answers, whoever drives goes on driving: a recovery must
 not wait for its mirrors. Whoever only begins (or slept) does not: it may be the one that was
 replaced while it lay dead. A person who knows better says so (`alone`).
+
+Who slept is told by the kernel's clock that never jumps and goes on in a suspended machine. A wall
+clock that jumps says nothing about it: it makes the mirrors be asked, and no more.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ from blackstart.store.mirror_reading import newest_generation
 
 FRESH_S = 5.0
 _ANSWER_WITHIN_S = 4.0
+STOPPED_WITHIN_S = FRESH_S + _ANSWER_WITHIN_S  # of a later generation: an answer from before it,
+# which came as late as it may, holds no longer
 _SLEPT_S = 60.0  # whoever did not look for so long begins anew
 _GRACE = timedelta(minutes=10)  # an agent that is started again while its mirrors are away
 
@@ -40,7 +45,7 @@ class Tenure:
         self._depots = tuple(depots)
         self._clock = clock
         self._alone = alone
-        self._looked: tuple[float, float] | None = None  # monotonic and wall, of the last look
+        self._looked: tuple[float, float] | None = None  # boot time and wall, of the last look
         self._is_answered = False
         self._fault: Superseded | None = None
         self._aside: threading.Thread | None = None
@@ -57,9 +62,10 @@ class Tenure:
             return
         with self._guard:
             since_s = self._since_look_s()
-            if since_s is None or since_s > _SLEPT_S or (since_s > FRESH_S and self._is_answered):
+            is_stale = since_s is None or max(since_s, self._wall_moved_s()) > FRESH_S
+            if since_s is None or since_s > _SLEPT_S or (is_stale and self._is_answered):
                 self._judge(self._answers(), since_s)
-            elif since_s > FRESH_S and not (self._aside and self._aside.is_alive()):
+            elif is_stale and not (self._aside and self._aside.is_alive()):
                 self._aside = threading.Thread(target=self._look_aside, daemon=True)
                 self._aside.start()
             if self._fault is not None:
@@ -71,14 +77,12 @@ class Tenure:
             self._judge(answers, self._since_look_s())
 
     def _since_look_s(self) -> float | None:
-        """Return how old the last look is, by the clock that ran further; None before the first."""
-        if self._looked is None:
-            return None
-        monotonic_s, wall_s = self._looked
-        return max(
-            self._clock.monotonic_s() - monotonic_s,
-            abs(self._clock.now().timestamp() - wall_s),  # runs on while a machine is asleep
-        )
+        """Return how old the last look is, sleep included; None before the first."""
+        return None if self._looked is None else self._clock.boottime_s() - self._looked[0]
+
+    def _wall_moved_s(self) -> float:
+        """Return how far the wall clock is from where it was at the last look."""
+        return 0.0 if self._looked is None else abs(self._clock.now().timestamp() - self._looked[1])
 
     def _judge(self, answers: Mapping[str, int], since_s: float | None) -> None:
         with self._database.reading() as connection:
@@ -101,7 +105,7 @@ class Tenure:
                 "repeat with --alone.",
             )
         self._is_answered = bool(answers)
-        self._looked = self._clock.monotonic_s(), now.timestamp()
+        self._looked = self._clock.boottime_s(), now.timestamp()
 
     def _note_heard(self, names: Mapping[str, int], now: datetime) -> None:
         def note(connection: sqlite3.Connection) -> None:

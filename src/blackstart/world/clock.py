@@ -16,7 +16,7 @@ _CATCH_UP = 0.9  # seconds shown per second that passes, while the machine's clo
 
 
 class SystemClock:
-    """Wall time in UTC to the millisecond, and the monotonic clock."""
+    """Wall time in UTC to the millisecond, and the two clocks of the kernel that never jump."""
 
     def now(self) -> datetime:
         """Return the present moment in UTC, cut to the millisecond."""
@@ -26,6 +26,10 @@ class SystemClock:
     def monotonic_s(self) -> float:
         """Return seconds on a clock that never jumps."""
         return time.monotonic()
+
+    def boottime_s(self) -> float:
+        """Return seconds on a clock that never jumps, and goes on while the machine sleeps."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class RehearsalClock(SystemClock):
@@ -73,6 +77,10 @@ class SteadyClock:
     def monotonic_s(self) -> float:
         """Return seconds on a clock that never jumps."""
         return self._inner.monotonic_s()
+
+    def boottime_s(self) -> float:
+        """Return seconds on a clock that never jumps, and goes on while the machine sleeps."""
+        return self._inner.boottime_s()
 
     def not_before(self, at: datetime) -> None:
         """From now on show no moment before this one, which somebody has seen already."""
