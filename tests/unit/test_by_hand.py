@@ -238,7 +238,7 @@ def test_a_gate_that_is_held_stays_closed_until_somebody_says_go(
     )
     again = drive_to_end(world, journal, says={}, is_enough=is_asked("gate"))
     gate = next(ask for ask in again.open_asks() if ask.opened.kind == "gate")
-    assert gate.opened.text.startswith("Held back by P1: customers are at work.")
+    assert gate.opened.text.startswith("DRILL: Held back by P1: customers are at work.")
     assert gate.due_at is None
     assert state_of(again, "update_dns") is StepState.WAITING
     assert state_of(drive_to_end(world, journal), "update_dns") is StepState.VERIFIED

@@ -57,6 +57,7 @@ def with_params(params: str) -> str:
     [
         (with_params("{}"), "'manual.do' needs the parameter 'text' → add 'text'"),
         (with_params("{ text: '' }"), "the 'text' of 'x' is not text, and nobody would know"),
+        (with_params("{ text: a, drill_text: 5 }"), "the 'drill_text' of 'x' is not text"),
         (with_params("{ text: 5 }"), "the 'text' of 'x' is not text"),
         (with_params("{ text: a, evidence: often }"), "'evidence' of 'x' says neither yes nor no"),
         (with_params("{ text: a, outputs: b }"), "the 'outputs' of 'x' are not a list → write"),
@@ -133,3 +134,48 @@ def test_a_person_counts_as_proof_only_when_he_is_asked_for_it(
 
     assert problems_of(text(asked), SPEAKING) == ()
     assert len(problems_of(text(other), SPEAKING)) == 1
+
+
+DRILLED = HEAD.replace(
+    "{ place: another region } }",
+    "{ place: another region }, drill: { place: a third region, public_name: drill.x.example } }",
+)
+
+
+def drilled(text: str) -> Runbook:
+    return compile_runbook(plan_of(text), "shop", "drill", Mode.DRILL, {})
+
+
+def texts_of(runbook: Runbook) -> dict[str, str]:
+    return {step.name: str(step.do[0].params["text"]) for step in runbook.steps}
+
+
+def test_a_drill_by_hand_names_its_target_and_sends_nobody_to_production() -> None:
+    asked = texts_of(drilled(DRILLED))
+    assert "shop.example.com" not in str(asked)
+    assert "drill.x.example" in asked["update_dns"]
+    assert "In a drill: do not touch production; say how you would fence it" in str(asked)
+    assert "Fence the old site first" not in str(asked)
+    assert "Tell nobody outside" in asked["notify_users"]
+    real = texts_of(compiled(DRILLED))
+    assert "Tell everyone affected that shop.example.com is down" in real["notify_users"]
+    assert "Fence the old site first" in real["create_environment"]
+    assert all("drill_text" not in step.do[0].params for step in drilled(DRILLED).steps)
+
+
+def test_own_words_without_words_for_a_drill_are_asked_with_a_warning() -> None:
+    steps = (
+        "    steps:\n      deploy_platform: { do: [x: { use: manual.do, params: { text: "
+        "'Install ${settings.public_name}.' } }] }\n"
+    )
+    said = texts_of(drilled(DRILLED + steps))["deploy_platform"]
+    assert said.startswith("In a drill: do not touch production")
+    assert said.endswith("Install drill.x.example.")
+    assert texts_of(compiled(DRILLED + steps))["deploy_platform"] == "Install shop.example.com."
+
+
+def test_a_table_top_shows_no_placeholder() -> None:
+    talked = compile_runbook(plan_of(plan_with()), "shop", "recovery", Mode.TABLETOP, {})
+    asked = texts_of(talked)
+    assert "what create_environment gives as address" in asked["update_dns"]
+    assert "${" not in str(asked)

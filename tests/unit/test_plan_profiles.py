@@ -3,9 +3,13 @@
 
 import pytest
 
-from blackstart.model.runbook import ASSESS_IMPACT, POLICY_STEPS
+from blackstart.model.plan import Mode
+from blackstart.model.references import names_in
+from blackstart.model.runbook import ASSESS_IMPACT, MANUAL, POLICY_STEPS
 from blackstart.planfile.problems import Problems
+from blackstart.planfile.procedure import usual_steps
 from blackstart.planfile.profiles import load_profile, profile_names, read_profile
+from blackstart.planfile.rehearsal import by_hand_in
 
 
 @pytest.mark.parametrize("name", profile_names())
@@ -19,6 +23,15 @@ def test_a_profile_has_every_step_of_the_policy_in_its_order(name: str) -> None:
     titles = {step.name: step.title for step in profile.entry.steps}
     assert all(POLICY_STEPS[step] in str(titles[step]) for step in ("notify_users", "update_dns"))
     assert all(step.owner for step in profile.entry.steps)
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_no_words_of_a_drill_name_production(name: str) -> None:
+    steps = usual_steps(load_profile(name, Problems()))
+    by_hand = [by_hand_in(Mode.DRILL, action) for step in steps for action in step.do]
+    texts = [action.params["text"] for action in by_hand if action.use == MANUAL]
+    texts += [step.manual for step in steps]
+    assert not any("settings.public_name" in names_in(text) for text in texts)
 
 
 def test_there_is_a_profile_for_flowfuse() -> None:

@@ -13,6 +13,7 @@ from blackstart.model.commands import OPTIONS
 from blackstart.model.incident import AskView, Incident
 from blackstart.model.people import COMMANDER
 from blackstart.model.plan import Plan
+from blackstart.model.texts import question_text
 
 _MEANINGS = dict(OPTIONS) | {
     "acknowledged": "I take this on",
@@ -64,7 +65,7 @@ def make_ask(
     return ev.AskOpened(
         ask=name,
         kind=kind,
-        text=text,
+        text=question_text(incident, text),
         role=role,
         persons=persons_asked(plan, incident, role),
         due_at=due,

@@ -21,6 +21,7 @@ from blackstart.model.plan import Plan
 from blackstart.model.runbook import Runbook
 from blackstart.model.states import IncidentState, StepState
 from blackstart.model.steering import gate_name, run_of, step_of
+from blackstart.model.texts import question_text
 from blackstart.model.views import AskView, Incident
 from blackstart.model.words import say_moment
 
@@ -85,7 +86,7 @@ def question(
     asked = ev.AskOpened(
         ask=f"question:{number}:{role.removeprefix(TEAM)}",
         kind="question",
-        text=text,
+        text=question_text(incident, text),
         role=role,
         persons=persons,
         due_at=now + timedelta(seconds=within_s) if within_s else None,

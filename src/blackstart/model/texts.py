@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from blackstart.model.plan import Mode
 from blackstart.model.runbook import POLICY_STEPS
 from blackstart.model.states import StepState, lets_others_go
 from blackstart.model.views import Incident, RunView
@@ -22,6 +23,11 @@ class Text:
     subject: str
     body: str
     tone: str = "neutral"
+
+
+def question_text(incident: Incident, text: str) -> str:
+    """Return what a person is asked; in a drill it says so first, wherever it is read."""
+    return f"DRILL: {text}" if incident.reported.mode == Mode.DRILL else text
 
 
 def systems_of(incident: Incident) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from blackstart.model.plan import Plan
 from blackstart.model.runbook import ActionSpec, Param, StepSpec
 from blackstart.planfile.problems import Flaw, shown
+from blackstart.planfile.rehearsal import DRILL_TEXT
 from blackstart.planfile.tree import Path
 
 _OUTPUT = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -17,10 +18,11 @@ _OUTPUT = re.compile(r"[a-z][a-z0-9_]{0,62}")
 def flaws_of_manual(plan: Plan, step: StepSpec, action: ActionSpec, path: Path) -> Iterator[Flaw]:
     """Yield what is wrong with an action that a person is asked to do."""
     params = (*path, "params")
-    text = action.params.get("text")
-    if text is not None and not (isinstance(text, str) and text.strip()):
-        what = f"the 'text' of '{action.name}' is not text, and nobody would know what to do"
-        yield Flaw(path=(*params, "text"), what=what, instead="say in words what is to be done")
+    for name in ("text", DRILL_TEXT):
+        text = action.params.get(name)
+        if text is not None and not (isinstance(text, str) and text.strip()):
+            what = f"the '{name}' of '{action.name}' is not text, and nobody would know what to do"
+            yield Flaw(path=(*params, name), what=what, instead="say in words what is to be done")
     if not isinstance(action.params.get("evidence", False), bool):
         what = f"'evidence' of '{action.name}' says neither yes nor no"
         yield Flaw(path=(*params, "evidence"), what=what, instead="write true or false")

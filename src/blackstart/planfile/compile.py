@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from blackstart.model.plan import Mode, Plan, System
 from blackstart.model.references import substitute
-from blackstart.model.runbook import Param, Runbook, StepSpec
+from blackstart.model.runbook import MANUAL, Param, Runbook, StepSpec
 from blackstart.planfile.check_references import (
     flaws_of_uses,
     flaws_of_values,
@@ -23,6 +23,7 @@ from blackstart.planfile.check_references import (
 from blackstart.planfile.drills import flaws_of_mode, flaws_of_target
 from blackstart.planfile.graph import flaws_of_order, with_implied_waits
 from blackstart.planfile.problems import Flaw, Places, lines_of, reject, unknown
+from blackstart.planfile.rehearsal import by_hand_in, names_in_drill
 from blackstart.planfile.rules import flaws_of_rules
 from blackstart.planfile.tabletop import talked_through
 
@@ -46,7 +47,7 @@ def compile_runbook(
     chosen = plan.systems[system]
     reject("the plan", lines_of(_flaws_of_references(chosen, target), places))
     values = known_values(chosen, target)
-    resolved = {step.name: _resolve(step, values) for step in chosen.steps}
+    resolved = {step.name: _resolve(step, values, mode) for step in chosen.steps}
     steps = with_implied_waits(resolved, outputs_of)
     reject("the plan", lines_of(flaws_of_order(steps, ("systems", system)), places))
     compiled = tuple(steps.values())
@@ -79,10 +80,12 @@ def _flaws_of_references(system: System, target: str) -> Iterator[Flaw]:
     yield from flaws_of_values(uses, only, path)
 
 
-def _resolve(step: StepSpec, values: Mapping[str, Param]) -> StepSpec:
+def _resolve(step: StepSpec, values: Mapping[str, Param], mode: Mode) -> StepSpec:
     """Return the step with everything filled in that is known before it runs."""
     actions = []
-    for action in step.do:
-        params = {key: substitute(value, values) for key, value in action.params.items()}
+    for action in (by_hand_in(mode, each) for each in step.do):
+        is_read = action.use == MANUAL and mode is Mode.DRILL
+        known = names_in_drill(values) if is_read else values
+        params = {key: substitute(value, known) for key, value in action.params.items()}
         actions.append(replace(action, params=params))
     return replace(step, do=tuple(actions))

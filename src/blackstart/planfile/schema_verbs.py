@@ -18,6 +18,11 @@ Schema = dict[str, Any]
 _IN_STEPS = ("action", "check", "ask")
 _MANUAL = {
     "text": {"type": "string", "minLength": 1, "description": "what is to be done, in words"},
+    "drill_text": {
+        "type": "string",
+        "minLength": 1,
+        "description": "what is asked in a drill in place of `text`: it touches nothing real",
+    },
     "outputs": {
         "type": "array",
         "items": {"type": "string"},

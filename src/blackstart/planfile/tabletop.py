@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from blackstart.model.references import names_in, substitute
 from blackstart.model.runbook import MANUAL, ActionSpec, StepSpec
 from blackstart.model.words import say_duration
 
@@ -34,10 +35,17 @@ def _text_of(step: StepSpec) -> Iterator[str]:
     yield f"{step.title}: talk it through. {_QUESTION}"
     for action in step.do:
         if action.use == MANUAL:
-            yield f"- by hand: {action.params.get('text', '')}"
+            yield f"- by hand: {_said(str(action.params.get('text', '')))}"
         else:
             yield f"- {action.name}: {action.use}, expected {say_duration(action.expected_s)}"
     for notice in step.notices:
         yield f"- tell {notice.audience} over {notice.channel} ({notice.kind}); not sent now"
     if step.manual:
         yield f"- should the machine fail: {step.manual}"
+
+
+def _said(text: str) -> str:
+    """Return the text with words for what only a real run would hand on."""
+    references = [(name, name.partition(".")) for name in names_in(text)]
+    words = {name: f"what {step} gives as {output}" for name, (step, _, output) in references}
+    return str(substitute(text, words))

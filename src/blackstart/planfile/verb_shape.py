@@ -29,7 +29,9 @@ class VerbShape:
     judges: Mapping[str, Judge] = field(default_factory=dict)
 
 
-MANUAL_SHAPE = VerbShape(kind="ask", parameters=("text", "outputs", "evidence"), required=("text",))
+MANUAL_SHAPE = VerbShape(
+    kind="ask", parameters=("text", "drill_text", "outputs", "evidence"), required=("text",)
+)
 
 OutputsOf = Mapping[str, frozenset[str]]  # verb → the outputs that it declares
 
