@@ -121,7 +121,7 @@ def test_work_by_hand_is_asked_of_its_owner_and_gives_what_follows_needs(tmp_pat
     database = next(mark for mark in world.marks.iterdir() if "database" in mark.name)
     assert database.read_text() == "h1\n"
     looked = next(ask for name, ask in ended.asks.items() if ":look:" in name)
-    assert looked.opened.text == "Look at h1."
+    assert looked.opened.text == "DRILL: Look at h1."
 
 
 def test_work_by_hand_that_fails_stops_and_is_asked_again_on_retry(tmp_path: Path) -> None:
