@@ -21,8 +21,10 @@ def tear_gap(layout: Layout) -> None:
     found = _copies(layout, names[1])
     if not found:
         raise SandboxError(f"WAL file {names[1]} is nowhere", "look at the archive")
-    for path in found:
-        path.unlink()
+    while found:  # what is received loses its `.partial` meanwhile, and is there under another name
+        for path in found:
+            path.unlink(missing_ok=True)
+        found = _copies(layout, names[1])
 
 
 def _write_segment(layout: Layout) -> str:
