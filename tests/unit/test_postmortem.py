@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from blackstart.model.events import ActionEnded, Fact
+from blackstart.model.events import ActionEnded, Fact, IncidentReported
 from blackstart.model.people import Person, Role
 from blackstart.model.plan import Plan, Policy
 from blackstart.reports.postmortem import draft_postmortem
@@ -76,6 +76,35 @@ def test_what_took_longer_is_sorted_by_the_difference() -> None:
     assert late[2].startswith("| Restore data backup |")
     assert late[3].startswith("| Deploy platform code |")
     assert "No step did." in drafted(complete_drill())
+
+
+def test_a_table_top_exercise_lost_nothing_and_told_nobody() -> None:
+    facts = complete_drill()
+    talked = tuple(
+        replace(fact, event=replace(fact.event, mode="tabletop"))
+        if isinstance(fact.event, IncidentReported)
+        else fact
+        for fact in facts
+    )
+    draft = drafted(talked)
+    assert "The procedure was talked through in" in draft
+    assert "Nothing was lost, and nobody was told: this was a table-top exercise." in draft
+    for untrue in ("cloud was lost, and", "drill again", "Outage notices went to", "not assessed"):
+        assert untrue not in draft
+    assert "talked through" not in drafted(facts)
+
+
+def test_damage_that_was_assessed_by_hand_is_assessed() -> None:
+    def blind(fact: Fact, outcome: str) -> Fact:
+        event = fact.event
+        if not isinstance(event, ActionEnded):
+            return fact
+        return replace(fact, event=replace(event, sightings=(), outcome=outcome))
+
+    done = drafted(tuple(blind(fact, "done") for fact in complete_drill()))
+    assert "The damage was assessed by hand." in done
+    failed = drafted(tuple(blind(fact, "failed") for fact in complete_drill()))
+    assert "The damage was not assessed." in failed
 
 
 def test_automatic_answers_are_marked() -> None:

@@ -18,7 +18,7 @@ from blackstart.model.words import NOTHING, say_count, say_duration
 from blackstart.reports.kinds import notice_title
 from blackstart.reports.moves import moves_of
 from blackstart.reports.phrases import plain, say_list, say_moment, say_share, say_time, sentence
-from blackstart.reports.record import DrillRecord, incident_of
+from blackstart.reports.record import DrillRecord, incident_of, is_talk
 from blackstart.reports.scorecard import MeasureScore, Scorecard, StepScore, score
 from blackstart.reports.spans import AskSpan, ask_spans, of_kind
 from blackstart.reports.timeline import NO_PERSON, Known, measure_title, timeline
@@ -39,7 +39,7 @@ def draft_postmortem(facts: tuple[Fact, ...], runbooks: Mapping[str, Runbook], p
     sections = (
         _heading(record, card),
         _summary(record, card),
-        _impact(record, card),
+        _talk(record, known) if is_talk(record.facts) else _impact(record, card),
         _measures(card),
         _timeline(record),
         _longer(card),
@@ -93,6 +93,23 @@ def _summary(record: DrillRecord, card: Scorecard) -> str:
     return _section("Summary", "\n\n".join(lines))
 
 
+def _talk(record: DrillRecord, known: Known) -> str:
+    """Return who answered which question of a table-top exercise, how fast, and what was said."""
+    rows = [
+        (
+            span.asked.step,
+            known.name(span.answered.by),
+            say_duration((span.ended_at - span.opened_at).total_seconds()),
+            f"{span.answered.answer}: {span.answered.why}".removesuffix(": "),
+        )
+        for span in ask_spans(record.facts)
+        if span.asked.kind == "manual" and span.answered and span.ended_at
+    ]
+    head = ("Step", "Who answered", "After", "Said, and what is missing")
+    told = "Nothing was lost, and nobody was told: this was a table-top exercise."
+    return _section("Talked through", f"{told}\n\n{_table(head, rows)}" if rows else told)
+
+
 def _impact(record: DrillRecord, card: Scorecard) -> str:
     newest = {
         seen.subject: seen
@@ -105,7 +122,7 @@ def _impact(record: DrillRecord, card: Scorecard) -> str:
         for row in told(record.facts)
         if row.kind == "outage" and row.audience != "everyone"  # a page is nobody
     )
-    lines = [_table(("Part", "Found", "Seen"), rows) if rows else "The damage was not assessed."]
+    lines = [_table(("Part", "Found", "Seen"), rows) if rows else _assessed(record)]
     lines.append(f"Outage notices went to {say_count(affected, 'affected user')}.")
     rpo = card.worst("rpo")
     if rpo:
@@ -114,6 +131,18 @@ def _impact(record: DrillRecord, card: Scorecard) -> str:
         lines.append(f"Data of {plain(item)} lost: {bound}the last {say_duration(rpo.value_s)}.")
     lines.append(f"What users could not do, and who was hit hardest: {_TO_FILL_IN}")
     return _section("Impact", "\n\n".join(lines))
+
+
+def _assessed(record: DrillRecord) -> str:
+    """Return how the damage was assessed when no probe saw it."""
+    by_hand = [
+        event
+        for _, event in of_kind(record.facts, ActionEnded)
+        if event.step == "assess_damage" and event.outcome == "done"
+    ]
+    if not by_hand:
+        return "The damage was not assessed."
+    return f"The damage was assessed by hand. {_text(sentence(by_hand[-1].summary))}".rstrip()
 
 
 def _measures(card: Scorecard) -> str:

@@ -23,7 +23,7 @@ from blackstart.model.events import (
     NoticeSettled,
 )
 from blackstart.model.orders import StepFinishedByHand
-from blackstart.model.plan import Objectives
+from blackstart.model.plan import Mode, Objectives
 from blackstart.model.runbook import Runbook
 from blackstart.reports.spans import of_kind
 from blackstart.reports.told import DeliveryCount
@@ -123,6 +123,12 @@ def _artefacts_of(event: Event) -> tuple[str, ...]:
 def path_of_artefact(digest: str, name: str) -> str:
     """Return where an artefact lies, seen from the report; the hash keeps two of one name apart."""
     return f"evidence/{digest[:12]}-{name.replace('/', '-')}"
+
+
+def is_talk(facts: tuple[Fact, ...]) -> bool:
+    """Say whether it is a table-top exercise: nothing was done, nobody was told."""
+    found = incident_of(facts)
+    return found is not None and found[1].mode == Mode.TABLETOP
 
 
 def incident_of(facts: tuple[Fact, ...]) -> tuple[Fact, IncidentReported] | None:

@@ -20,10 +20,11 @@ from blackstart.reports.record import (
     Loss,
     chain_faults,
     incident_of,
+    is_talk,
     users_told_of_recovery,
 )
 from blackstart.reports.scorecard import MeasureScore, Scorecard, StepScore
-from blackstart.reports.spans import of_kind
+from blackstart.reports.spans import ask_spans, of_kind
 from blackstart.reports.timeline import measure_title
 from blackstart.reports.told import told
 
@@ -49,6 +50,8 @@ def judge(record: DrillRecord, card: Scorecard) -> Verdict:
     if injection and not injection.is_caught and injection.seen:
         return _judge_missed(injection)
     failed = [step for step in card.steps if step.outcome == "failed"]
+    if is_talk(record.facts) and _has_ended(record):
+        return _judge_talked(record, failed)
     if failed:
         return _judge_stopped(record, card, failed)
     if any(True for _ in of_kind(record.facts, StoodDown)):
@@ -61,6 +64,22 @@ def judge(record: DrillRecord, card: Scorecard) -> Verdict:
             meaning=_progress(card),
         )
     return _judge_recovered(record, card)
+
+
+def _judge_talked(record: DrillRecord, failed: list[StepScore]) -> Verdict:
+    asked = [span for span in ask_spans(record.facts) if span.asked.kind == "manual"]
+    answered = [span for span in asked if span.answered]
+    spent = record.facts[-1].at - record.facts[0].at
+    names = say_list(tuple(f"“{step.title}”" for step in failed))
+    return Verdict(
+        tone=Tone.WARN if failed else Tone.CALM,
+        word="Talked through",
+        headline=f"The procedure was talked through in {say_duration(spent.total_seconds())}: "
+        f"{len(answered)} of {say_count(len(asked), 'question')} answered.",
+        meaning="Nothing was lost, nothing was done, and nobody was told; nothing is proven."
+        + (f" Said not to work: {names}." if failed else ""),
+        remedy="Put right what was said to be missing." if failed else "",
+    )
 
 
 def _has_ended(record: DrillRecord) -> bool:
