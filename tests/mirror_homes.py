@@ -30,7 +30,7 @@ def home_at(folder: Path) -> Iterator[Home]:
 
 
 def shipper_of(home: Home, depot: Depot) -> Shipper:
-    return Shipper(home.mirrors._database, home.folder, depot, home.clock, home.mirrors.places())
+    return Shipper(home.mirrors._database, home.folder, depot, home.clock, home.mirrors.places)
 
 
 def fill(home: Home) -> None:

@@ -54,6 +54,7 @@ def report_incident(
 
     Raises PlanRejected when the plan cannot be used; nothing is opened then.
     """
+    home.mirrors.look()
     located = read_located_plan(plan_path)
     if by != WATCH:
         require_known(located.plan, by)
@@ -136,8 +137,9 @@ def order(
     """Record what a person orders, judged on the newest facts, and return the incident after it.
 
     `make` turns what is known into facts or refuses; it is called again when another fact came
-    in between. Raises Refused, NotAuthorised, JournalFailed.
+    in between. Raises Refused, NotAuthorised, Superseded, JournalFailed.
     """
+    home.mirrors.look()
     while True:
         state = incident_named(home, incident)
         plan, runbooks = in_force(home, state)

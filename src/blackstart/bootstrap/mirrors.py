@@ -14,26 +14,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from blackstart.bootstrap.shipping import Keeper, Tell, ship_or_tell
 from blackstart.model.codec import digest_of
-from blackstart.model.errors import BlackstartError, MirrorFailed, Refused, Superseded
+from blackstart.model.errors import BlackstartError, MirrorFailed, Refused, Unready
 from blackstart.ports.clock import Clock
-from blackstart.ports.depot import Depot
+from blackstart.ports.depot import BY_ITSELF, Depot
 from blackstart.ports.journal import Journal, MirrorView
 from blackstart.ports.secrets import SecretRef
-from blackstart.store.mirror_progress import forget_others
+from blackstart.store.generation import note_superseded, standing_of
+from blackstart.store.mirror_looking import newest_claim, replaced
+from blackstart.store.mirror_progress import forget_others, last_heard
 from blackstart.store.mirror_shipping import Shipper
 from blackstart.store.sqlite import SqliteJournal
-from blackstart.store.tenure import Tenure
+from blackstart.store.tenure import FRESH_S, Tenure
 from blackstart.world.depot_folder import FolderDepot
 from blackstart.world.depot_s3 import S3Depot
 from blackstart.world.files import locked, write_durably
 
 PLACES_FILE = "mirrors"
-SHIP_EVERY_S = 0.5
-_REST_MOST_S = 5.0  # after failures
+_FRESH = timedelta(seconds=FRESH_S)
+_LOOK_WAITS_S = 2.0
 _COMMAND_WAITS_S = 5.0
 _END_WAITS_S = 5.0
 _SETTINGS = ("endpoint", "region", "access_key", "secret_key")
@@ -43,7 +47,6 @@ _FORMS = (
 )
 
 Reveal = Callable[[SecretRef], str]
-Tell = Callable[[str], None]
 
 
 def depot_of(place: str, reveal: Reveal) -> Depot:
@@ -125,6 +128,7 @@ class Mirrors:
         self._reveal = reveal
         self._alone = alone
         self._tenure: Tenure | None = None
+        self._followed: tuple[str, ...] = ()
         self._guard = threading.Lock()
 
     @property
@@ -138,21 +142,45 @@ class Mirrors:
 
     def places(self) -> tuple[str, ...]:
         """Return the places, as they stand in the home's file."""
-        try:
-            text = (self._home / PLACES_FILE).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return ()
-        lines = (line.strip() for line in text.splitlines())
+        lines = (line.strip() for line in self._lines())
         return tuple(line for line in lines if line and not line.startswith("#"))
 
+    def _lines(self) -> tuple[str, ...]:
+        path = self._home / PLACES_FILE
+        try:
+            return tuple(path.read_text(encoding="utf-8").splitlines())
+        except FileNotFoundError:
+            return ()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Unready(
+                f"The list of the mirrors {path} cannot be read ({error}).",
+                "Let this user read it: one place on a line, in UTF-8.",
+            ) from error
+
     def add(self, place: str) -> Depot:
-        """Try a place by a first copy, then add it to the file. Raises what shipping raises."""
+        """Try a place by a first copy, then add it to the file. Raises what shipping raises.
+
+        A place that is refused leaves no trace; whoever ships goes on to the others.
+        """
         depot = depot_of(place, self._reveal)
         others = {view.name for view in self.views()} - {depot.name}
+        known = self.places()
+        places = known if place in known else (*known, place)
         self._database.write_lightly(lambda connection: forget_others(connection, others))
-        Shipper(self._database, self._home, depot, self._clock, (*self.places(), place)).ship()
-        lines = [*self.places(), place] if place not in self.places() else self.places()
-        write_durably(self._home / PLACES_FILE, "".join(f"{line}\n" for line in lines).encode())
+        try:
+            Shipper(self._database, self._home, depot, self._clock, lambda: places).ship()
+        except BlackstartError as error:
+            if place not in known:
+                self._database.write_lightly(lambda connection: forget_others(connection, others))
+            if not isinstance(error, MirrorFailed):
+                raise
+            remedy = error.hint.replace(BY_ITSELF, "then give the command again.")
+            raise MirrorFailed(error.what, remedy) from error
+        with locked(self._home / f".{PLACES_FILE}.lock"):
+            now = self.places()
+            if place not in now:
+                lines = "".join(f"{line}\n" for line in (*self._lines(), place))
+                write_durably(self._home / PLACES_FILE, lines.encode())
         return depot
 
     def depots(self) -> tuple[Depot, ...]:
@@ -177,9 +205,38 @@ class Mirrors:
     def confirm(self) -> None:
         """Make sure that this installation is in force; see `store.tenure`."""
         with self._guard:
+            places = self.places()
             if self._tenure is None:
                 self._tenure = Tenure(self._database, self.depots(), self._clock, alone=self._alone)
+            elif places != self._followed:
+                self._tenure.follow(self.depots())
+            self._followed = places
         self._tenure.confirm()
+
+    def look(self) -> None:
+        """Make sure, before what a person says is recorded, that nobody has taken over.
+
+        Asks unless another program ships and has just asked. Waits two seconds at most; where no
+        mirror answers, what is said is recorded. Raises Superseded, which says that it was not.
+        """
+        depots = self.depots()
+        with self._database.reading() as connection:
+            standing, heard = standing_of(connection), last_heard(connection)
+        is_fresh = heard is not None and abs(self._clock.now() - heard) < _FRESH
+        if is_fresh and not standing.superseded_by and self._is_shipped_by_others(depots):
+            return
+        claim = newest_claim(depots, self._clock, _LOOK_WAITS_S)
+        newest = max(standing.superseded_by, claim.generation if claim else 0)
+        if newest > standing.generation:
+            self._database.write(lambda connection: note_superseded(connection, newest))
+            raise replaced(standing.generation, newest, claim)
+
+    def _is_shipped_by_others(self, depots: tuple[Depot, ...]) -> bool:
+        for depot in depots:
+            with locked(self._lock_of(depot), wait=False) as is_free:
+                if not is_free:
+                    return True
+        return False
 
     @contextmanager
     def shipping(self, tell: Tell) -> Iterator[None]:
@@ -188,32 +245,31 @@ class Mirrors:
         `tell` is given a sentence when a mirror begins to fail, and when it is well again.
         """
         stop = threading.Event()
-        threads = [
-            threading.Thread(
-                target=_keep_shipping,
-                args=(shipper, self._lock_of(shipper), stop, tell),
-                daemon=True,
-            )
-            for shipper in self._shippers()
-        ]
-        for thread in threads:
-            thread.start()
+        keeper = Keeper(find=self._shippers_but, clock=self._clock, tell=tell)
+        thread = threading.Thread(target=keeper.run, args=(stop,), daemon=True)
+        thread.start()
         try:
             yield
         finally:
             stop.set()
-            self._wait_for(threads, _END_WAITS_S)
+            self._wait_for([thread], _END_WAITS_S)
 
     def ship_once(self, tell: Tell) -> None:
         """Ship what a command recorded, where no other program ships all the time.
 
-        Waits a few seconds at most; what fails, or is not done by then, is told.
+        Waits a few seconds at most; what fails, or is not done by then, is told once.
         """
+        told: set[str] = set()
+
+        def tell_once(text: str) -> None:
+            if text not in told:
+                told.add(text)
+                tell(text)
+
         threads = [
-            threading.Thread(
-                target=_ship_or_tell, args=(shipper, self._lock_of(shipper), tell), daemon=True
-            )
-            for shipper in self._shippers()
+            threading.Thread(target=ship_or_tell, args=(*found, tell_once), daemon=True)
+            for found in self._shippers_but(frozenset()).values()
+            if found is not None
         ]
         for thread in threads:
             thread.start()
@@ -226,58 +282,21 @@ class Mirrors:
         for thread in threads:
             thread.join(max(0.0, deadline_s - self._clock.monotonic_s()))
 
-    def _shippers(self) -> tuple[Shipper, ...]:
-        places, depots = self.places(), self.depots()
-        names = {depot.name for depot in depots}
-        if any(view.name not in names for view in self.views()):
-            self._database.write_lightly(lambda connection: forget_others(connection, names))
-        return tuple(
-            Shipper(self._database, self._home, depot, self._clock, places) for depot in depots
-        )
+    def _shippers_but(self, known: frozenset[str]) -> dict[str, tuple[Shipper, Path] | None]:
+        """Return by its place how each mirror is shipped to, None for those that are known."""
+        places = self.places()
+        if known != frozenset(places):
+            names = {depot.name for depot in self.depots()}
+            if any(view.name not in names for view in self.views()):
+                self._database.write_lightly(lambda connection: forget_others(connection, names))
+        return {place: None if place in known else self._shipper_at(place) for place in places}
 
-    def _lock_of(self, shipper: Shipper) -> Path:
+    def _shipper_at(self, place: str) -> tuple[Shipper, Path]:
+        depot = self._depot_at(place)
+        shipper = Shipper(self._database, self._home, depot, self._clock, self.places)
+        return shipper, self._lock_of(depot)
+
+    def _lock_of(self, depot: Depot) -> Path:
         """Return the file that whoever ships to the place holds locked."""
-        name = digest_of(shipper.depot.name.encode())[:12]
+        name = digest_of(depot.name.encode())[:12]
         return self._home / f".mirror-{name}.lock"
-
-
-def _keep_shipping(shipper: Shipper, lock: Path, stop: threading.Event, tell: Tell) -> None:
-    """Ship again and again, as soon as nobody else does."""
-    while not stop.is_set():
-        with locked(lock, wait=False) as is_ours:
-            if is_ours:
-                _ship_until(shipper, stop, tell)
-                return
-        stop.wait(_REST_MOST_S)
-
-
-def _ship_until(shipper: Shipper, stop: threading.Event, tell: Tell) -> None:
-    """Ship until stopped, and once more then; what fails is tried again, and said once."""
-    fault = ""
-    rest_s = SHIP_EVERY_S
-    while True:
-        is_last = stop.is_set()
-        try:
-            shipper.ship()
-            if fault:
-                tell(f"The mirror {shipper.depot.name} is up to date again.")
-            fault, rest_s = "", SHIP_EVERY_S
-        except Superseded as error:
-            tell(str(error))
-            return
-        except BlackstartError as error:
-            if error.what != fault:
-                tell(str(error))
-            fault, rest_s = error.what, min(_REST_MOST_S, rest_s * 2)
-        if is_last:
-            return
-        stop.wait(rest_s)
-
-
-def _ship_or_tell(shipper: Shipper, lock: Path, tell: Tell) -> None:
-    try:
-        with locked(lock, wait=False) as is_ours:
-            if is_ours:
-                shipper.ship()
-    except BlackstartError as error:
-        tell(str(error))

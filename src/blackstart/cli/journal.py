@@ -113,6 +113,7 @@ def mirror(home: Path, place: str) -> None:
     opened = open_home(home)
     opened.secrets.make_key()
     depot = opened.mirrors.add(place)
+    opened.mirrors.ship_once(lambda told: click.secho(told, fg="yellow", err=True))  # the new list
     click.echo(f"{depot.name} holds the record, and is kept up to date from now on.")
     click.echo(_key_line(home, key_fingerprint(home / KEY_FILE)))
 

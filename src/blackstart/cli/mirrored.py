@@ -15,7 +15,7 @@ from blackstart.ports.journal import MirrorView
 if TYPE_CHECKING:
     from blackstart.bootstrap.restoring import Restored  # `status` must not load it
 
-_LATE_S = 5.0
+_LATE_S, _LOST_S = 5.0, 30.0  # the second: nobody ships there
 
 
 def mirror_lines(views: Sequence[MirrorView], now: datetime) -> Iterator[str]:
@@ -30,7 +30,8 @@ def mirror_lines(views: Sequence[MirrorView], now: datetime) -> Iterator[str]:
                 fg="red",
             )
         elif view.behind_s > _LATE_S:
-            yield click.style(f"mirror {view.name}: {_behind(view)}", fg="yellow")
+            colour = "red" if view.behind_s > _LOST_S else "yellow"
+            yield click.style(f"mirror {view.name}: {_behind(view)}", fg=colour)
         else:
             yield f"mirror {view.name}: {_behind(view)}"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -19,11 +20,13 @@ from blackstart.cli.mirrored import mirror_lines
 from blackstart.cli.options import as_json, with_home
 from blackstart.cli.standing import as_rows, every, find, lines_of
 from blackstart.model.codec import to_bytes
+from blackstart.model.errors import BlackstartError
 from blackstart.model.words import say_moment
 from blackstart.store.sqlite import SqliteJournal, open_journal
 from blackstart.world.clock import SystemClock, clock_of
 
 _AGAIN_S = 1.0
+_FRESH_S = 5.0
 
 
 @click.command()
@@ -37,10 +40,11 @@ def status(home: Path, in_json: bool, incident: str | None, watch: bool) -> None
     clock = clock_of(os.environ)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     journal = open_journal(home / "journal.db", clock)
+    _ask_mirrors(home, journal, clock)
     if in_json:
         found = (find(journal, incident),) if incident else every(journal)
-        mirrors = journal.mirrors()
-        rows = [{**as_rows(journal, one), "mirrors": mirrors} for one in found]
+        beside = {"mirrors": journal.mirrors(), "replaced": journal.replaced()}
+        rows = [{**as_rows(journal, one), **beside} for one in found]
         click.echo(to_bytes(rows))
         return
     if watch:
@@ -50,9 +54,24 @@ def status(home: Path, in_json: bool, incident: str | None, watch: bool) -> None
     _show(journal, clock, incident)
 
 
+def _ask_mirrors(home: Path, journal: SqliteJournal, clock: SystemClock) -> None:
+    """Where nobody asked just now, ask whether this home was replaced; what came of it is kept."""
+    heard = journal.heard()
+    if not (home / "mirrors").exists() or journal.replaced():
+        return
+    if heard is not None and abs((clock.now() - heard).total_seconds()) < _FRESH_S:
+        return
+    from blackstart.bootstrap import open_home  # loads long; only where nobody ships
+
+    with suppress(BlackstartError):
+        open_home(home).mirrors.look()
+
+
 def _show(journal: SqliteJournal, clock: SystemClock, incident: str | None) -> None:
     found = (find(journal, incident),) if incident else every(journal)
     now = clock.now()
+    if replaced := journal.replaced():
+        click.secho(fitted(f"REPLACED: {replaced}"), fg="red", bold=True)
     for line in (*lines_of(journal, found, now), *mirror_lines(journal.mirrors(), now)):
         click.echo(fitted(line))
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+BY_ITSELF = "then it goes on by itself."  # how a remedy ends, for a mirror that is kept already
+
 
 class Depot(Protocol):
     """A place for objects. Each method raises MirrorFailed when the place does not do its part."""

@@ -9,6 +9,7 @@ other sees it, takes it for its own (both ship the same record) and goes on afte
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -59,11 +60,11 @@ class Shipper:
         home: Path,
         depot: Depot,
         clock: Clock,
-        mirrors: tuple[str, ...],
+        mirrors: Callable[[], tuple[str, ...]],
         *,
         is_only: bool = False,
     ) -> None:
-        """Keep what to ship, and the names of all mirrors, which each of them will know.
+        """Keep what to ship; `mirrors` returns the places of all mirrors, which each will know.
 
         `is_only`: no other shipper of this home is at work there, so what no segment speaks of is
         of no use and is removed; it may be what another is about to speak of.
@@ -90,13 +91,15 @@ class Shipper:
         except (MirrorFailed, Refused, Superseded) as error:
             self._cursor = self._files = None  # what came of it is seen when it is looked at anew
             self._asked_s = float("-inf")
-            what = error.what
-            self._database.write_lightly(
-                lambda connection: note_failing(
-                    connection, self.depot.name, what, self._clock.now()
-                )
-            )
+            self.note_failing(error.what)
             raise
+
+    def note_failing(self, what: str) -> None:
+        """Note for all to see that the mirror is not kept up to date, and why."""
+        at = self._clock.now()
+        self._database.write_lightly(
+            lambda connection: note_failing(connection, self.depot.name, what, at)
+        )
 
     def _ship(self) -> None:
         with self._database.reading() as connection:
@@ -247,7 +250,7 @@ class Shipper:
 
     def _to_tell(self) -> tuple[tuple[str, ...], str]:
         """Return what whoever brings the installation back has to know besides the record."""
-        return self._mirrors, key_fingerprint(self._home / KEY_FILE)
+        return self._mirrors(), key_fingerprint(self._home / KEY_FILE)
 
     def _sweep(self, cursor: Cursor, standing: Standing) -> None:
         """Remove pages that no segment of ours speaks of, once: erased people may be on them."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from blackstart.model.errors import JournalLost, WorldFailed
+from blackstart.model.errors import JournalLost, Superseded, WorldFailed
 from blackstart.model.events import Fact
 from blackstart.ports.clock import Clock
 from blackstart.ports.journal import Entry, MirrorView, QueuedDelivery
@@ -22,7 +22,7 @@ from blackstart.store.chain import Draft, End, Linked, append_facts, read_facts
 from blackstart.store.database import Database
 from blackstart.store.failures import shows_damage
 from blackstart.store.generation import least_token, must_be_in_force
-from blackstart.store.mirror_progress import views_of
+from blackstart.store.mirror_progress import last_heard, views_of
 from blackstart.store.verification import faults_of
 from blackstart.world.clock import SteadyClock, boot_id
 
@@ -262,6 +262,20 @@ class SqliteJournal:
                     (incident,),
                 ).fetchall()
             )
+
+    def replaced(self) -> str:
+        """Return the sentence that says that the installation was replaced, "" when it was not."""
+        try:
+            with self.database.reading() as connection:
+                must_be_in_force(connection)
+        except Superseded as error:
+            return error.what
+        return ""
+
+    def heard(self) -> datetime | None:
+        """Return when a mirror last said that no later generation has taken over."""
+        with self.database.reading() as connection:
+            return last_heard(connection)
 
     def mirrors(self) -> tuple[MirrorView, ...]:
         """Return how far each mirror of the record has come."""

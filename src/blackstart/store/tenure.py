@@ -51,6 +51,11 @@ class Tenure:
         self._aside: threading.Thread | None = None
         self._guard = threading.Lock()
 
+    def follow(self, depots: Sequence[Depot]) -> None:
+        """Ask these mirrors from now on: the list has changed since we began."""
+        with self._guard:
+            self._depots = tuple(depots)
+
     def confirm(self) -> None:
         """Return when this installation may act.
 

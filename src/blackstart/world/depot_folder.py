@@ -21,11 +21,11 @@ from blackstart.world.random import nonce
 _DRAFTS = ".new"  # names that mean nothing yet; whatever a death left there is of no use
 
 _HINTS = {
-    errno.ENOSPC: "Free space there; the mirror catches up by itself.",
-    errno.EDQUOT: "Free space there, or raise the quota; the mirror catches up by itself.",
-    errno.EROFS: "Mount it for writing; the mirror catches up by itself.",
-    errno.EACCES: "Let this user write there; the mirror catches up by itself.",
-    errno.EPERM: "Let this user write there; the mirror catches up by itself.",
+    errno.ENOSPC: "Free space there, then it goes on by itself.",
+    errno.EDQUOT: "Free space there, or raise the quota, then it goes on by itself.",
+    errno.EROFS: "Mount it for writing, then it goes on by itself.",
+    errno.EACCES: "Let this user write there, then it goes on by itself.",
+    errno.EPERM: "Let this user write there, then it goes on by itself.",
     errno.ENOENT: "Mount it, or make the folder once by hand, then it goes on by itself.",
 }
 
@@ -131,6 +131,6 @@ class FolderDepot:
         try:
             yield
         except OSError as error:
-            hint = _HINTS.get(error.errno or 0, "Repair it; the mirror catches up by itself.")
+            hint = _HINTS.get(error.errno or 0, "Repair it, then it goes on by itself.")
             reason = (error.strerror or str(error)).lower()
             raise MirrorFailed(f"The mirror {self.name} fails: {reason}.", hint) from error

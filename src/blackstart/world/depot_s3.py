@@ -111,7 +111,7 @@ class S3Depot:
             raise MirrorFailed(
                 f"The mirror {self.name} fails: {_reason_of(str(error))}.",
                 "Look whether the address, the bucket and the keys are right and the server "
-                "answers; the mirror catches up by itself.",
+                "answers, then it goes on by itself.",
             ) from error
 
 
