@@ -12,10 +12,13 @@ import click
 from blackstart.bootstrap import amend_plan, in_force, incident_named
 from blackstart.cli.options import duration_of, moment_of, with_plan
 from blackstart.cli.ordering import Asked, steering
+from blackstart.cli.unsent import say_waiting
 from blackstart.model import commands
 from blackstart.model import events as ev
+from blackstart.model.errors import Refused
 from blackstart.model.notices import EVERYONE
 from blackstart.model.people import COMMANDER
+from blackstart.model.states import IncidentState
 from blackstart.model.steering import WAIVABLE
 from blackstart.model.steering import waive as set_aside
 from blackstart.reports.handover import handover_card
@@ -234,4 +237,8 @@ def handover(asked: Asked, taker: str, role: str) -> None:
 def close(asked: Asked) -> None:
     """Sign the post-mortem of INCIDENT off and close it."""
     given = asked.answer("signed")
+    state = incident_named(asked.home, asked.incident)
+    waits = say_waiting(asked.home.journal.deliveries(asked.incident))
+    if waits and state.state is IncidentState.RESTORED and not state.postmortem:
+        raise Refused(waits, "`blackstart status` says over which channel, and why.")
     asked.carry_out(lambda known, state: commands.close(known, state, given))

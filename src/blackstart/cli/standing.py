@@ -10,6 +10,7 @@ from datetime import datetime
 import click
 
 from blackstart.cli.lines import columns_here
+from blackstart.cli.unsent import unsent_lines
 from blackstart.model.answering import commands_for, title_of
 from blackstart.model.errors import BlackstartError, Refused
 from blackstart.model.events import INSTALLATION, Option
@@ -79,6 +80,7 @@ def _lines_of(journal: Journal, incident: Incident, now: datetime) -> Iterator[s
         driver = journal.holder(incident.id)
         yield f"  driven by {driver}" if driver else "  nobody drives it: `blackstart agent`"
     yield from _exceptions(incident)
+    yield from (f"  {line}" for line in unsent_lines(journal.deliveries(incident.id)))
     yield from _work(journal, incident, now)
     yield from _questions(incident, now)
 
