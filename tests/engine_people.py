@@ -29,8 +29,13 @@ def stopped(world: World, journal: Journal) -> Incident:
 
 
 def at_gate(world: World, journal: Journal) -> Incident:
-    """Drive to the closed gate of update_dns."""
-    return drive_to_end(world, journal, says=ACTIVE, is_enough=is_asked("gate"))
+    """Drive to the closed gate of update_dns, with users told of the outage."""
+    return drive_to_end(world, journal, says=ACTIVE, is_enough=is_at_gate)
+
+
+def is_at_gate(incident: Incident) -> bool:
+    told = any(notice.queued.kind == "outage" for notice in incident.notices.values())
+    return told and is_asked("gate")(incident)
 
 
 def state_of(incident: Incident, step: str) -> StepState:

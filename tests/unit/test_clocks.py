@@ -230,6 +230,7 @@ paper.run_until(at, at + hours(2.5))
 class Records:
     def holder(self, incident): return ""
     def progress(self, incident): return ()
+    def deliveries(self, incident): return ()
 print(SystemClock().now().tzinfo)
 for row in timeline(tuple(paper.facts)):
     print(say_time(row.at), row.sentence)

@@ -18,6 +18,7 @@ from blackstart.model.incident import Incident, fold
 from blackstart.model.runbook import MANUAL, ActionSpec, NoticeSpec, Runbook, StepSpec
 from blackstart.model.states import IncidentState, StepState
 from blackstart.ports.action import Context, Outcome
+from tests.engine_people import at_gate
 from tests.engine_verbs import VERBS, Touch
 from tests.engine_world import (
     ANSWERS,
@@ -150,15 +151,7 @@ def test_users_hear_again_when_they_were_promised_to(tmp_path: Path) -> None:
     world = make_world(tmp_path / "w")
     journal = journal_in(world)
     report(journal)
-    incident = drive_to_end(
-        world,
-        journal,
-        says=ACTIVE,
-        is_enough=lambda i: (
-            any(ask.opened.kind == "gate" for ask in i.open_asks())
-            and all(notice.settled for notice in i.notices.values())
-        ),
-    )
+    incident = at_gate(world, journal)
     told_at = next(n.queued_at for n in incident.notices.values() if n.queued.kind == "outage")
     soon = told_at + timedelta(seconds=world.plan.policy.cadence_s)
 

@@ -324,13 +324,13 @@ def undo(
         raise Refused(f"The incident is {incident.state}.", "Only a recovery is taken back.")
     _require_ended(run, step)
     later = standing_on(runbook, run, step)
+    taken = (*reversed(later), step)
+    _require_no_traffic(run, taken)
     if later and not and_later:
         raise Refused(
             f"{', '.join(later)} stands on '{step}'.",
             f"Take back {later[-1]} first, or all of it: --and-later.",
         )
-    taken = (*reversed(later), step)
-    _require_no_traffic(run, taken)
     paused = () if incident.paused else (orders.IncidentPaused(by=by, why=f"{step} is taken back"),)
     return (
         *(orders.UndoOrdered(run=run.started.run, step=one, by=by, why=why) for one in taken),
