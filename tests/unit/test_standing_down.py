@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from blackstart.model import steering
+from blackstart.model import commands, steering
+from blackstart.model.asks import Answer
 from blackstart.model.errors import Refused
+from blackstart.model.events import StepEnded
+from blackstart.model.incident import fold
 from blackstart.model.orders import StepUndone
-from blackstart.model.states import ActionState, IncidentState, StepState
+from blackstart.model.states import ActionState, StepState
 from blackstart.model.views import ActionView, StepView
 from blackstart.ports.journal import Journal
 from tests.engine_people import (
@@ -20,7 +23,6 @@ from tests.engine_people import (
     stand_down,
     state_of,
     stopped,
-    undo,
     waive,
 )
 from tests.engine_world import (
@@ -30,6 +32,7 @@ from tests.engine_world import (
     drive_to_end,
     give,
     journal_in,
+    known_in,
     make_world,
     report,
 )
@@ -156,17 +159,24 @@ def test_what_cannot_be_taken_back_is_asked_about_and_tried_again(
 
 
 def test_standing_down_after_users_were_let_in_is_refused(world: World, journal: Journal) -> None:
-    drive_to_end(
-        world,
-        journal,
-        is_enough=lambda i: (
-            bool(i.runs)
-            and state_of(i, "update_dns") is StepState.VERIFIED
-            and i.state is IncidentState.RECOVERING
-        ),
+    drive_to_end(world, journal)
+    facts = journal.read(INCIDENT)
+    moved = next(
+        fact.seq
+        for fact in facts
+        if isinstance(fact.event, StepEnded) and fact.event.step == "update_dns"
     )
+    incident = fold(fact for fact in facts if fact.seq <= moved)
+    assert state_of(incident, "update_dns") is StepState.VERIFIED
     with pytest.raises(Refused, match="past the point of no return"):
-        stand_down(world, journal)
+        commands.stand_down(known_in(world), incident, Answer(text="stand-down", by="p1"))
     with pytest.raises(Refused, match="past the point of no return"):
-        undo(world, journal, "update_dns")
-    assert drive_to_end(world, journal).state is IncidentState.RESTORED
+        steering.undo(
+            world.plan,
+            world.runbooks,
+            incident,
+            steering.run_of(incident),
+            "update_dns",
+            by="p1",
+            why="back",
+        )
